@@ -1,0 +1,1 @@
+"""Random Gemma 4 checkpoints in the published layout, for tests and for timing at real size."""
