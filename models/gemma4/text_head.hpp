@@ -5,7 +5,7 @@
 namespace g4::gemma4 {
 
 struct head {
-    static constexpr act<vocab> declare(act<hidden> x) {
+    static constexpr tensor<f32, tokens, vocab> declare(act<hidden> x) {
         return softcap(linear<vocab>(rms_norm(x, "norm"), "embed_tokens"), logit_cap{});
     }
 };

@@ -15,6 +15,7 @@ struct scalar { static constexpr long size = at_load; };
 
 /// Element types of declared tensors.
 struct bf16 { static constexpr int bytes = 2; };
+struct f32  { static constexpr int bytes = 4; };
 struct i32  { static constexpr int bytes = 4; };
 
 }  // namespace g4

@@ -40,11 +40,12 @@ template <class X> constexpr X scale(X x, text weight) {
     return append_node<X>(x.owner, n);
 }
 
-/// cap · tanh(x / cap), in f32.
-template <class X> constexpr X softcap(X x, number cap) {
+/// cap · tanh(x / cap). The result is f32: log-probabilities need more than bf16 keeps.
+template <class T, class... Axes>
+constexpr tensor<f32, Axes...> softcap(tensor<T, Axes...> x, number cap) {
     node n = unary(op::softcap, x.id);
     n.attributes[0] = x.owner->attribute_of(cap);
-    return append_node<X>(x.owner, n);
+    return append_node<tensor<f32, Axes...>>(x.owner, n);
 }
 
 }  // namespace g4
