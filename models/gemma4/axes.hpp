@@ -6,6 +6,7 @@ namespace g4::gemma4 {
 
 struct tokens   : axis<at_launch> {};    // tokens in this pass
 struct vocab    : axis<at_load> {};
+struct ple_vocab : axis<at_load> {};     // rows of the per-layer table
 struct layers   : axis<at_load> {};
 struct hidden   : axis<at_load> {};
 struct ffn      : axis<at_load> {};

@@ -21,7 +21,8 @@ struct text_model {
         const rope_config& sliding = c.rope_parameters.sliding_attention;
         const rope_config& full = c.rope_parameters.full_attention;
         return binding{
-            let<vocab>(c.vocab_size), let<layers>(c.num_hidden_layers), let<hidden>(c.hidden_size),
+            let<vocab>(c.vocab_size), let<ple_vocab>(c.vocab_size_per_layer_input),
+            let<layers>(c.num_hidden_layers), let<hidden>(c.hidden_size),
             let<ffn>(c.intermediate_size),
             let<wide_ffn>(c.intermediate_size * (c.use_double_wide_mlp ? 2 : 1)),
             let<ple>(c.hidden_size_per_layer_input), let<q_heads>(c.num_attention_heads),
@@ -65,6 +66,9 @@ struct text_model {
         if (c.num_kv_shared_layers < 0 || c.num_kv_shared_layers >= c.num_hidden_layers)
             return {"config: num_kv_shared_layers", text{"0 to "} + (c.num_hidden_layers - 1),
                     c.num_kv_shared_layers};
+        if (c.vocab_size_per_layer_input < c.vocab_size)
+            return {"config: vocab_size_per_layer_input", text{"at least "} + c.vocab_size,
+                    c.vocab_size_per_layer_input};
         if (c.sliding_window < 1)
             return {"config: sliding_window", "at least 1", c.sliding_window};
         return {};

@@ -14,7 +14,7 @@ struct token_input {
 /// One ple row for each token and layer: what the token is, and what the context makes of it.
 struct layer_inputs {
     static constexpr act<layers, ple> declare(tensor<i32, tokens> ids, act<hidden> x) {
-        act<layers, ple> token = embed<vocab, layers, ple>(ids, "embed_tokens_per_layer");
+        act<layers, ple> token = embed<ple_vocab, layers, ple>(ids, "embed_tokens_per_layer");
         act<layers, ple> context = linear<layers, ple>(x, "per_layer_model_projection");
         context = rms_norm(context * context_scale{}, "per_layer_projection_norm");
         return (context + token * ple_scale{}) * 0.70710678f;

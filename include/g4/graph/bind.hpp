@@ -78,7 +78,7 @@ template <std::size_t Size> struct words {
         for (std::size_t i = 0; i < Size; ++i) chars[i] = t.chars[i];
     }
 };
-template <text Text> inline constexpr words<Text.length + 1> printable{Text};
+template <text Text> inline constexpr words<Text.length + 1> words_of{Text};
 
 template <class Block, words Missing> inline constexpr bool has_value = sizeof Missing == 1;
 template <class Block, words Missing> constexpr void require_value() {
@@ -91,7 +91,7 @@ using binding_of = decltype(Model::bind(std::declval<typename Model::config>()))
 
 template <class Model, class Block> constexpr block_entry checked_entry() {
     constexpr block_entry out = entry_of<Block, binding_of<Model>>();
-    require_value<Block, printable<first_name_without_value(out)>>();
+    require_value<Block, words_of<first_name_without_value(out)>>();
     return out;
 }
 

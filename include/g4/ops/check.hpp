@@ -115,7 +115,7 @@ template <words Where, words Expected, long Got> constexpr bool require_fit() {
 }
 template <class Model, const auto& Config> constexpr bool require_fit_of() {
     constexpr finding found = check<Model>(Config);
-    return require_fit<printable<found.where>, printable<found.expected>, found.got>();
+    return require_fit<words_of<found.where>, words_of<found.expected>, found.got>();
 }
 
 /// For published configs: `static_assert(fits<text_model, e4b>);`.
