@@ -11,7 +11,8 @@
 namespace g4 {
 
 /// The bytes of a regular file (links are followed). For configs and templates; weights are mapped.
-/// Errors: input_error when it is missing, not a regular file, longer than max_bytes, or unreadable.
+/// Errors: input_error when it is missing, not a regular file, longer than max_bytes, or
+/// unreadable.
 inline std::string read_file(const std::filesystem::path& file,
                              std::uintmax_t max_bytes = std::uintmax_t{64} << 20) {
     std::error_code failed;

@@ -59,8 +59,16 @@ inline boost::json::value parse_json(std::string_view text, std::string_view whe
     const std::string_view before = text.substr(0, at);
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const std::size_t column = at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
-    throw input_error{where, ": expected JSON, got ", failed.message(), " at line ", line,
-                      ", column ", column, " (byte ", at, ")"};
+    throw input_error{where,
+                      ": expected JSON, got ",
+                      failed.message(),
+                      " at line ",
+                      line,
+                      ", column ",
+                      column,
+                      " (byte ",
+                      at,
+                      ")"};
 }
 
 /// The same of a file. Errors: those of read_file and parse_json, naming the file.
@@ -164,7 +172,8 @@ class json_view {
         return static_cast<std::int64_t>(number);
     }
     std::string shown() const {
-        if (value_->is_object()) return concat("an object of ", value_->get_object().size(), " keys");
+        if (value_->is_object())
+            return concat("an object of ", value_->get_object().size(), " keys");
         if (value_->is_array()) return concat("a list of ", value_->get_array().size());
         if (value_->is_string()) return concat('"', printable(text()), '"');
         return boost::json::serialize(*value_);
