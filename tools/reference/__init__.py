@@ -1,0 +1,1 @@
+"""The reference, transformers on a CPU: how it is installed, and the values recorded from it."""
