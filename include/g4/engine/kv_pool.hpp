@@ -102,8 +102,8 @@ class kv_pool {
         }
     }
 
-    /// Gives back what no row at `past` or later sees. Steps run in order, so the pages may go to
-    /// another sequence of the next step while this step still reads them.
+    /// Gives back what no row at `past` or later sees. Not before the step that ends at `past` is
+    /// built: its own rows may still see it. Steps run in order, so the next may have the pages.
     void trim(sequence_pages& of, std::int32_t past) {
         for (std::size_t k = 0; k < pools_.size(); ++k) {
             pool& to = pools_[k];

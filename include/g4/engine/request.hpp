@@ -11,12 +11,12 @@ namespace g4 {
 
 /// One sequence to generate. Several answers to one prompt (n) are several requests.
 struct generation_request {
-    std::vector<std::int32_t> prompt;       // at least one token
+    std::vector<std::int32_t> prompt{};     // at least one token
     sampling how{};                         // first_bias and bias_count are the engine's to fill
-    std::vector<logit_bias> biases;
+    std::vector<logit_bias> biases{};
     std::int32_t max_tokens = 0;            // prompt + max_tokens <= max_model_len
     std::int32_t min_tokens = 0;            // stop tokens are suppressed before that many
-    std::vector<std::int32_t> stop_tokens;  // any of them ends the answer; it is reported
+    std::vector<std::int32_t> stop_tokens{};  // any of them ends the answer; it is reported
     std::int32_t prompt_logprobs = -1;      // -1: none; k: k alternatives for every prompt token
 };
 

@@ -101,6 +101,7 @@ class scheduler {
     std::optional<step> plan(std::chrono::steady_clock::time_point now) {
         G4_ASSERT(planned_.size() < 2, "scheduler: two steps are on their way");
         builder_.begin(counts_.steps);
+        for (const auto& one : live_) pool_.trim(one->pages, one->past);
         admit();
         add_decodes(decode_limit());
         add_prompts(now);
@@ -221,7 +222,9 @@ class scheduler {
             if (one->wants_next_token()) ready_.push_back(one.get());
         }
         if (static_cast<std::int32_t>(ready_.size()) > limit) {  // whoever waited longest
-            std::ranges::stable_sort(ready_, {}, &sequence::last_step);
+            std::ranges::sort(ready_, {}, [](const sequence* one) {
+                return std::pair{one->last_step, one->id};
+            });
             ready_.resize(static_cast<std::size_t>(std::max(limit, 0)));
         }
         for (sequence* one : ready_) builder_.add_decode(*one, pool_);

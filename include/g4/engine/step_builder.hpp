@@ -102,7 +102,6 @@ class step_builder {
         sequences_.push_back(rows_of);
         of.past += count;
         of.last_step = number_;
-        pool.trim(of.pages, of.past);
     }
 
     void want_given(const sequence& of, std::int32_t row, std::int32_t position) {
