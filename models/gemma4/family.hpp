@@ -1,0 +1,38 @@
+// Gemma 4 as the programs see it: its name in config.json, its config, its weights, its chat.
+#pragma once
+#include "models/gemma4/chat.hpp"
+#include "models/gemma4/checkpoint.hpp"
+#include "models/gemma4/model.hpp"
+#include "models/gemma4/read_config.hpp"
+#include <array>
+#include <memory>
+
+namespace g4::gemma4 {
+
+struct family {
+    using model = text_model;
+    static constexpr std::array<std::string_view, 2> model_types{"gemma4", "gemma4_text"};
+
+    static text_config read_config(const boost::json::value& file, const std::string& where) {
+        return read_text_config(file, where);
+    }
+    static weight_name_rules weight_names(const text_config& c) {
+        return gemma4::weight_names(c);
+    }
+    static std::unique_ptr<chat_template> chat_template_of(std::string_view jinja) {
+        return make_chat_template(jinja);
+    }
+    static std::unique_ptr<chat_template> builtin_chat_template() {
+        return gemma4::builtin_chat_template();
+    }
+    /// 131,072 where the config does not say: the class's default.
+    static std::int64_t max_position_embeddings(const boost::json::value& file) {
+        const auto& object = file.get_object();
+        const auto* text = object.if_contains("text_config");
+        const auto& of = text != nullptr && text->is_object() ? text->get_object() : object;
+        const auto* found = of.if_contains("max_position_embeddings");
+        return found != nullptr && found->is_int64() ? found->get_int64() : 131072;
+    }
+};
+
+}  // namespace g4::gemma4
