@@ -48,7 +48,8 @@ class added_token_finder {
         auto low = tokens.begin(), high = tokens.end();
         for (std::size_t depth = 0; depth < text.size() && low != high; ++depth) {
             const auto byte_at = [depth](const token& of) {
-                return depth < of.content.size() ? static_cast<unsigned char>(of.content[depth]) : -1;
+                return depth < of.content.size() ? static_cast<unsigned char>(of.content[depth])
+                                                 : -1;
             };
             const int byte = static_cast<unsigned char>(text[depth]);
             low = std::partition_point(low, high,

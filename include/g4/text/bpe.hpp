@@ -138,10 +138,8 @@ inline void merge_long(const merge_table& merges, std::vector<std::int32_t>& wor
 inline void merge_word(const merge_table& merges, std::vector<std::int32_t>& word,
                        std::vector<merge_result>& pairs) {
     constexpr std::size_t short_word = 48;  // symbols
-    if (word.size() <= short_word)
-        detail::merge_short(merges, word, pairs);
-    else
-        detail::merge_long(merges, word);
+    if (word.size() <= short_word) detail::merge_short(merges, word, pairs);
+    else detail::merge_long(merges, word);
 }
 
 }  // namespace g4

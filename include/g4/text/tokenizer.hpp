@@ -55,9 +55,7 @@ class tokenizer {
     std::string token_bytes(std::int32_t id) const;
 
     /// The entry that is spelt exactly so, special or not, e.g. "<bos>".
-    std::optional<std::int32_t> id_of(std::string_view token) const {
-        return entries.find(token);
-    }
+    std::optional<std::int32_t> id_of(std::string_view token) const { return entries.find(token); }
 
     bool is_special(std::int32_t id) const {
         return entries.holds(id) && special[static_cast<std::size_t>(id)];
@@ -164,8 +162,8 @@ inline void tokenizer::mark_seams(std::span<const std::pair<std::int32_t, std::i
         const std::string_view left_text = entries.text(left);
         std::size_t last = left_text.size() - 1;
         while (last > 0 && (left_text[last] & 0xC0) == 0x80) --last;
-        const std::size_t bit = seam_bit(read_utf8(left_text, last).value,
-                                         read_utf8(entries.text(right), 0).value);
+        const std::size_t bit =
+            seam_bit(read_utf8(left_text, last).value, read_utf8(entries.text(right), 0).value);
         seams[bit / 64] |= std::uint64_t{1} << bit % 64;
     }
 }
@@ -173,8 +171,8 @@ inline void tokenizer::mark_seams(std::span<const std::pair<std::int32_t, std::i
 inline std::vector<std::int32_t> tokenizer::encode(std::string_view text,
                                                    special_tokens specials) const {
     std::vector<std::int32_t> ids;
-    encode_range(text,
-                 specials == special_tokens::recognised ? added_tokens : plain_added_tokens, ids);
+    encode_range(text, specials == special_tokens::recognised ? added_tokens : plain_added_tokens,
+                 ids);
     return ids;
 }
 
@@ -220,9 +218,9 @@ inline void tokenizer::encode_plain(std::string_view text, std::vector<std::int3
     char32_t previous = no_character;
     for (std::size_t at = 0; at < text.size();) {
         const utf8_character next = read_utf8(text, at);
-        const char32_t value = !next.valid            ? no_character
+        const char32_t value = !next.valid          ? no_character
                                : next.value == U' ' ? written_space
-                                                      : next.value;
+                                                    : next.value;
         if (!may_merge(previous, value)) end_word();
         push_character(text.substr(at, next.bytes), value, state);
         previous = value;
@@ -274,8 +272,7 @@ inline void tokenizer::speak(std::int32_t id, bool skip_special, std::string& ru
 }
 
 inline void tokenizer::end_run(std::string& run, std::string& text) {
-    if (is_utf8(run))
-        text += run;
+    if (is_utf8(run)) text += run;
     else
         for (std::size_t i = 0; i < run.size(); ++i) text += "\uFFFD";
     run.clear();

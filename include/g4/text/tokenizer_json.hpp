@@ -156,7 +156,8 @@ class tokenizer_reader {
             if (!number || *number < 0 || *number >= static_cast<std::int64_t>(texts.size()))
                 fail(key(), concat("an id from 0 to ", texts.size() - 1), shown(&id));
             std::string_view& text = texts[static_cast<std::size_t>(*number)];
-            if (text.data()) fail(key(), concat("an id of its own"), concat("that of \"", text, '"'));
+            if (text.data())
+                fail(key(), concat("an id of its own"), concat("that of \"", text, '"'));
             text = name;
         }
         return texts;
@@ -164,7 +165,8 @@ class tokenizer_reader {
 
     bool flag(const boost::json::object& of, std::string_view name, const std::string& key) const {
         const value* found = of.if_contains(name);
-        if (!found || !found->is_bool()) fail(key + "." + std::string{name}, "true or false", shown(found));
+        if (!found || !found->is_bool())
+            fail(key + "." + std::string{name}, "true or false", shown(found));
         return found->get_bool();
     }
 
@@ -251,7 +253,11 @@ inline std::string read_tokenizer_file(const std::filesystem::path& path) {
     if (error)
         throw input_error{"tokenizer: expected a file, got ", error.message(), ": ", path.string()};
     if (bytes > most_bytes)
-        throw input_error{"tokenizer: expected at most ", most_bytes, " bytes, got ", bytes, " in ",
+        throw input_error{"tokenizer: expected at most ",
+                          most_bytes,
+                          " bytes, got ",
+                          bytes,
+                          " in ",
                           path.string()};
     std::string text(static_cast<std::size_t>(bytes), '\0');
     std::ifstream in{path, std::ios::binary};
@@ -264,9 +270,9 @@ inline std::string read_tokenizer_file(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-/// Reads and checks a tokenizer.json; what a post-processor would add to the ids is left out, and so
-/// are truncation and padding, which are settings of a caller.
-/// Errors: input_error with key, expected, got and file for anything but Gemma 4's form.
+/// Reads and checks a tokenizer.json; what a post-processor would add to the ids is left out, and
+/// so are truncation and padding, which are settings of a caller. Errors: input_error with key,
+/// expected, got and file for anything but Gemma 4's form.
 inline tokenizer_tables read_tokenizer_json(const std::filesystem::path& path) {
     return detail::tokenizer_reader{path}.read(detail::read_tokenizer_file(path));
 }

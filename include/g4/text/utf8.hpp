@@ -10,8 +10,8 @@ namespace g4 {
 
 /// What stands at one place of a text: a character, or a byte that begins none.
 struct utf8_character {
-    char32_t value = 0;      // the code point; the byte itself when it begins no character
-    std::uint32_t bytes = 1; // read from the text
+    char32_t value = 0;       // the code point; the byte itself when it begins no character
+    std::uint32_t bytes = 1;  // read from the text
     bool valid = false;
 };
 
@@ -35,9 +35,9 @@ inline utf8_character read_utf8(std::string_view text, std::size_t at) {
     if (first >= 0xF0 && first <= 0xF4 && follows(at + 2, 0x80, 0xBF) &&
         follows(at + 3, 0x80, 0xBF) &&
         follows(at + 1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF))
-        return {(first & 7u) << 18 | six_bits(at + 1) << 12 | six_bits(at + 2) << 6 |
-                    six_bits(at + 3),
-                4, true};
+        return {
+            (first & 7u) << 18 | six_bits(at + 1) << 12 | six_bits(at + 2) << 6 | six_bits(at + 3),
+            4, true};
     return {first, 1, false};
 }
 

@@ -84,7 +84,7 @@ class vocabulary {
     }
 
     text_list texts;
-    std::vector<slot> slots;            // open addressing, at most half full
+    std::vector<slot> slots;  // open addressing, at most half full
 };
 
 }  // namespace g4
