@@ -115,7 +115,7 @@ inline std::int32_t group_size(const json_view& value) {
 
 inline void quantization::read_method(const json_view& config, bool bare) {
     const auto method = detail::either_key(config, "quant_method", "method");
-    if (!method && !bare) config["quant_method"];
+    if (!method && !bare) config["quant_method"].text();  // throws: absent or null
     method_ = method ? detail::spelled_method(method->text()) : "gptq";
     const auto refuse_other = [](const json_view& value, std::string_view only) {
         if (value.text() != only) value.expected('"', only, '"');
