@@ -28,7 +28,7 @@ constexpr std::int64_t arranged_columns(std::int64_t columns) { return (columns 
 struct plain_kernels {
     /// One row [columns] to [arranged_columns(columns)], for weights of `type`.
     void (*arrange)(const float* x, std::int64_t columns, dtype type, float* to) = nullptr;
-    /// result[t][r] = Σ w[r] · x[t] for rows [first, last); f32 products and sums, in an order that
+    /// result[t][r] = Σ w[r] · x[t] for rows [first, last); f32 products and sums, whose order
     /// does not depend on the number of tokens. `result` has `stride` floats a token, column 0 is
     /// row 0.
     void (*multiply)(const plain_matrix& w, const plain_rows& x, float* result, std::int64_t stride,
