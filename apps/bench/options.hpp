@@ -1,0 +1,136 @@
+// The command line of g4-bench.
+#pragma once
+#include "g4/core/error.hpp"
+#include <charconv>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace g4::apps {
+
+struct bench_options {
+    enum class mode { latency, throughput } runs = mode::latency;
+    std::string model_folder, json_file;
+    std::string device = "auto", activations = "16", load_format = "auto";
+    int input_len = 512, output_len = 32, batch_size = 1, num_iters = 3;
+    int num_prompts = 64, max_num_seqs = 64, max_num_batched_tokens = 512, threads = 0;
+    int seed = 0;
+    bool help = false;
+};
+
+inline constexpr std::string_view bench_help =
+    R"(g4-bench: how fast a model runs here, beside what the machine's memory allows.
+
+usage: g4-bench latency|throughput MODEL_DIR [flags]
+
+  latency      one batch that runs in step: time of a prefill and of each decoded token
+  throughput   many requests through the engine: tokens a second in all
+
+  --input-len N               tokens of each prompt (512)
+  --output-len N              tokens to generate (32)
+  --batch-size N              latency: sequences side by side (1)
+  --num-iters N               latency: repeats, of which medians are taken (3)
+  --num-prompts N             throughput: requests (64)
+  --max-num-seqs N            throughput: requests that run at once (64)
+  --max-num-batched-tokens N  rows of a step, as in g4-serve (512)
+  --device auto|cpu           where to run
+  --threads N                 of the CPU back end; 0: all that this process may use
+  --cpu-activations 16|8      bits that activations keep in int4 linears (16)
+  --load-format auto|dummy    dummy: weights of the config's sizes are made up, none are read
+  --seed N                    of the prompts (0)
+  --json FILE                 also writes what was measured
+
+The share of the limit is bytes that the plan says a step must read, over the time that it took,
+over the read bandwidth that the same run measures.
+
+examples:
+  g4-bench latency models/gemma4/nano/autoround
+  g4-bench latency ~/gemma-4-E4B-it --input-len 128 --output-len 64
+  g4-bench throughput ~/gemma-4-E4B-it --num-prompts 32 --json result.json
+)";
+
+namespace detail {
+
+inline int bench_number(std::string_view flag, std::string_view value, int least) {
+    int out = 0;
+    const auto end = value.data() + value.size();
+    if (const auto read = std::from_chars(value.data(), end, out);
+        value.empty() || read.ptr != end || read.ec != std::errc{} || out < least)
+        throw input_error{flag, ": expected a whole number from ", least, " on, got \"", value,
+                          "\""};
+    return out;
+}
+inline std::string bench_choice(std::string_view flag, std::string_view value,
+                                std::string_view first, std::string_view second) {
+    if (value != first && value != second)
+        throw input_error{flag, ": expected ", first, " or ", second, ", got \"", value, "\""};
+    return std::string{value};
+}
+
+inline void take_bench_flag(bench_options& out, std::string_view flag, std::string_view value) {
+    struct number_flag { std::string_view name; int bench_options::*member; int least; };
+    constexpr number_flag numbers[]{
+        {"--input-len", &bench_options::input_len, 1},
+        {"--output-len", &bench_options::output_len, 1},
+        {"--batch-size", &bench_options::batch_size, 1},
+        {"--num-iters", &bench_options::num_iters, 1},
+        {"--num-prompts", &bench_options::num_prompts, 1},
+        {"--max-num-seqs", &bench_options::max_num_seqs, 1},
+        {"--max-num-batched-tokens", &bench_options::max_num_batched_tokens, 1},
+        {"--threads", &bench_options::threads, 0},
+        {"--seed", &bench_options::seed, 0}};
+    for (const number_flag& n : numbers)
+        if (flag == n.name) return static_cast<void>(out.*n.member =
+                                                         bench_number(flag, value, n.least));
+    if (flag == "--device") {
+        if (value == "cuda")
+            throw input_error{"--device: cuda is not supported yet; expected auto or cpu"};
+        out.device = bench_choice(flag, value, "auto", "cpu");
+    } else if (flag == "--cpu-activations") {
+        out.activations = bench_choice(flag, value, "16", "8");
+    } else if (flag == "--load-format") {
+        out.load_format = bench_choice(flag, value, "auto", "dummy");
+    } else if (flag == "--json") {
+        out.json_file = value;
+    } else {
+        throw input_error{flag, ": unknown flag; g4-bench --help lists the flags"};
+    }
+}
+
+}  // namespace detail
+
+/// Flags with dashes or underscores, `--x=y` or `--x y`. Errors: input_error naming the flag.
+inline bench_options parse_bench_options(std::span<const char* const> arguments) {
+    bench_options out;
+    std::string mode;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const std::string_view argument = arguments[i];
+        if (argument == "--help" || argument == "-h") {
+            out.help = true;
+            return out;
+        }
+        if (!argument.starts_with("--")) {
+            std::string& place = mode.empty() ? mode : out.model_folder;
+            if (!place.empty())
+                throw input_error{"expected one MODEL_DIR, got also \"", argument, "\""};
+            place = argument;
+            continue;
+        }
+        const std::size_t equals = argument.find('=');
+        std::string flag{argument.substr(0, equals)};
+        for (char& c : flag) c = c == '_' ? '-' : c;
+        if (equals == argument.npos && i + 1 == arguments.size())
+            throw input_error{flag, ": expected a value, got none"};
+        detail::take_bench_flag(out, flag, equals == argument.npos ? arguments[++i]
+                                                                   : argument.substr(equals + 1));
+    }
+    if (mode != "latency" && mode != "throughput")
+        throw input_error{"expected latency or throughput, got \"", mode,
+                          "\"; g4-bench --help shows the usage"};
+    if (out.model_folder.empty()) throw input_error{"expected a MODEL_DIR, got none"};
+    out.runs = mode == "latency" ? bench_options::mode::latency
+                                 : bench_options::mode::throughput;
+    return out;
+}
+
+}  // namespace g4::apps
