@@ -45,6 +45,11 @@ class merge_table {
         return {};
     }
 
+    /// Asks the memory for the place of a pair that is inserted or found next.
+    void prefetch(std::int32_t left, std::int32_t right) const {
+        __builtin_prefetch(&slots[first_slot(key_of(left, right))], 1);
+    }
+
   private:
     struct slot {
         std::uint64_t key = 0;

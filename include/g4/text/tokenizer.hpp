@@ -90,7 +90,7 @@ class tokenizer {
     }
 
     void describe_entries(const std::vector<added_token>& added);
-    void mark_seams(std::span<const std::pair<std::int32_t, std::int32_t>> merged);
+    void mark_seams(std::span<const merge_seam> of_merges);
     void encode_range(std::string_view text, const added_token_finder& finder,
                       std::vector<std::int32_t>& ids) const;
     void encode_plain(std::string_view text, std::vector<std::int32_t>& ids) const;
@@ -116,7 +116,7 @@ inline tokenizer::tokenizer(tokenizer_tables from)
       merges{std::move(from.merges)},
       unknown{from.unknown} {
     describe_entries(from.added);
-    mark_seams(from.merge_parts);
+    mark_seams(from.seams);
 }
 
 inline void tokenizer::describe_entries(const std::vector<added_token>& added) {
@@ -150,20 +150,13 @@ inline void tokenizer::describe_entries(const std::vector<added_token>& added) {
 
 /// Where no merge has this pair of characters at its seam, BPE never joins across: the text can be
 /// cut there, which keeps words short.
-inline void tokenizer::mark_seams(std::span<const std::pair<std::int32_t, std::int32_t>> merged) {
-    const auto from_bytes = [&](std::int32_t id) {
-        return id == unknown || spoken_byte[static_cast<std::size_t>(id)] >= 0;
-    };
-    for (const auto& [left, right] : merged) {
-        if (from_bytes(left) || from_bytes(right)) {  // its text does not tell its characters
+inline void tokenizer::mark_seams(std::span<const merge_seam> of_merges) {
+    for (const auto& [left, right] : of_merges) {
+        if (left == merge_seam::any) {  // the merge may join anything
             seams.assign(seams.size(), ~std::uint64_t{0});
             return;
         }
-        const std::string_view left_text = entries.text(left);
-        std::size_t last = left_text.size() - 1;
-        while (last > 0 && (left_text[last] & 0xC0) == 0x80) --last;
-        const std::size_t bit =
-            seam_bit(read_utf8(left_text, last).value, read_utf8(entries.text(right), 0).value);
+        const std::size_t bit = seam_bit(left, right);
         seams[bit / 64] |= std::uint64_t{1} << bit % 64;
     }
 }

@@ -4,7 +4,9 @@
 #pragma once
 #include "g4/core/error.hpp"
 #include "g4/text/bpe.hpp"
+#include "g4/text/utf8.hpp"
 #include "g4/text/vocabulary.hpp"
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
@@ -21,11 +23,17 @@ struct added_token {
     bool special = false;  // left out by decode; never read from plain text
 };
 
+/// The characters on both sides of the place where a merge joins.
+struct merge_seam {
+    static constexpr char32_t any = 0xFFFFFFFF;
+    char32_t left = any, right = any;
+};
+
 /// What a tokenizer.json holds.
 struct tokenizer_tables {
     vocabulary entries;
     merge_table merges;
-    std::vector<std::pair<std::int32_t, std::int32_t>> merge_parts;  // as listed
+    std::vector<merge_seam> seams;  // one for each merge
     std::vector<added_token> added;
     std::int32_t unknown = 0;  // stands for a byte that has no <0xHH> entry
 };
@@ -51,12 +59,12 @@ class tokenizer_reader {
         tables.entries = vocabulary{texts};
         if (added && !added->is_null()) read_added(*added, tables, texts);
         if (texts.size() != of_model) tables.entries = vocabulary{texts};
-        read_merges(member(model, "merges", "model.merges"), tables);
         const boost::json::value* unknown = model.if_contains("unk_token");
         const boost::json::string* name = unknown ? unknown->if_string() : nullptr;
         const auto id = name ? tables.entries.find(*name) : std::nullopt;
         if (!id) fail("model.unk_token", "an entry of model.vocab", shown(unknown));
         tables.unknown = *id;
+        read_merges(member(model, "merges", "model.merges"), tables);
         return tables;
     }
 
@@ -213,33 +221,80 @@ class tokenizer_reader {
         fail(concat("model.merges[", index, "]"), "a pair of texts", shown(&merge));
     }
 
-    /// A merge that would make a special token out of plain text is left out.
+    struct listed_merge {
+        vocabulary::wanted left, right;
+        std::int32_t left_id = -1, right_id = -1, product = -1;
+    };
+
+    /// In blocks, step by step: the tables are larger than a cache, so the reads of a block
+    /// overlap. A merge that would make a special token out of plain text is left out.
     void read_merges(const value& list, tokenizer_tables& tables) const {
         if (!list.is_array()) fail("model.merges", "a list", shown(&list));
         const boost::json::array& merges = list.get_array();
         tables.merges = merge_table{merges.size()};
-        tables.merge_parts.reserve(merges.size());
         std::vector<bool> special(static_cast<std::size_t>(tables.entries.size()));
         for (const added_token& token : tables.added)
             special[static_cast<std::size_t>(token.id)] = token.special;
+        constexpr std::size_t most = 64;
+        std::vector<listed_merge> block;
+        for (std::size_t first = 0; first < merges.size(); first += most) {
+            block.resize(std::min(most, merges.size() - first));
+            for (std::size_t i = 0; i < block.size(); ++i) {
+                const auto [left, right] = parts_of(merges[first + i], first + i);
+                block[i].left = vocabulary::wanted{left};
+                block[i].right = vocabulary::wanted{right};
+                tables.entries.prefetch_slot(block[i].left);
+                tables.entries.prefetch_slot(block[i].right);
+            }
+            for (const listed_merge& merge : block) {
+                tables.entries.prefetch_text(merge.left);
+                tables.entries.prefetch_text(merge.right);
+            }
+            find_parts(block, first, tables);
+            for (std::size_t i = 0; i < block.size(); ++i) {
+                const listed_merge& merge = block[i];
+                if (special[static_cast<std::size_t>(merge.product)]) continue;
+                tables.merges.insert(merge.left_id, merge.right_id,
+                                     {static_cast<std::uint32_t>(first + i), merge.product});
+                tables.seams.push_back(seam_of(merge, tables.unknown));
+            }
+        }
+    }
+
+    void find_parts(std::vector<listed_merge>& block, std::size_t first_rank,
+                    const tokenizer_tables& tables) const {
         std::string joined;
         std::int32_t product = -1;  // all splits of one entry usually stand together
-        for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-            const auto [left, right] = parts_of(merges[rank], rank);
-            const auto id_of = [&](std::string_view text) {
-                const auto id = tables.entries.find(text);
+        for (std::size_t i = 0; i < block.size(); ++i) {
+            const auto id_of = [&](const vocabulary::wanted& key) {
+                const auto id = tables.entries.find(key);
                 if (!id)
-                    fail(concat("model.merges[", rank, "]"), "entries of model.vocab",
-                         concat('"', text, '"'));
+                    fail(concat("model.merges[", first_rank + i, "]"), "entries of model.vocab",
+                         concat('"', key.text, '"'));
                 return *id;
             };
-            const std::int32_t left_id = id_of(left), right_id = id_of(right);
-            joined.assign(left).append(right);
-            if (product < 0 || tables.entries.text(product) != joined) product = id_of(joined);
-            if (special[static_cast<std::size_t>(product)]) continue;
-            tables.merge_parts.emplace_back(left_id, right_id);
-            tables.merges.insert(left_id, right_id, {static_cast<std::uint32_t>(rank), product});
+            block[i].left_id = id_of(block[i].left);
+            block[i].right_id = id_of(block[i].right);
+            tables.merges.prefetch(block[i].left_id, block[i].right_id);
+            joined.assign(block[i].left.text).append(block[i].right.text);
+            if (product < 0 || tables.entries.text(product) != joined)
+                product = id_of(vocabulary::wanted{joined});
+            block[i].product = product;
         }
+    }
+
+    /// The characters that meet where the two parts of a merge do.
+    static merge_seam seam_of(const listed_merge& merge, std::int32_t unknown) {
+        const std::string_view left = merge.left.text, right = merge.right.text;
+        // <unk> and <0x0A> may stand for some character: their own letters say nothing
+        if (merge.left_id == unknown || merge.right_id == unknown) return {};
+        const auto is_byte = [](std::string_view text) {
+            return text.size() == 6 && text.starts_with("<0x");
+        };
+        if (is_byte(left) || is_byte(right)) return {};
+        std::size_t last = left.size() - 1;
+        while (last > 0 && (left[last] & 0xC0) == 0x80) --last;
+        return {read_utf8(left, last).value, read_utf8(right, 0).value};
     }
 
     std::string file;
