@@ -13,7 +13,9 @@ TEXT = "model.language_model."
 class Tensor:
     name: str
     shape: tuple
-    rule: str  # "normal": parameter is the deviation; "around": the value, +-20 %; "scalar": 0.5..1.2
+    # "normal": the parameter is the deviation; "around": the value, give or take 20 %; "signed": that with either sign;
+    # "scalar": 0.5 to 1.2
+    rule: str
     parameter: float = 0.0
     linear: bool = False  # a linear of a decoder block: what quantisers pack
 
@@ -75,7 +77,9 @@ def text(sizes):
         Tensor(TEXT + "embed_tokens_per_layer.weight", (sizes.vocab, layers * ple), "normal", _power(4 * ple, -0.5)),
         linear(TEXT + "per_layer_model_projection", layers * ple, hidden, packable=False),
         around(TEXT + "per_layer_projection_norm", ple, 1.0),
-        around(TEXT + "norm", hidden, 5.0),  # logits spread by 2.5, so that the softcap of 30 bends them
+        # Logits spread by 2.5, so that the softcap of 30 bends them. Either sign: with the tied head and one sign, a
+        # random model only repeats the token it reads.
+        Tensor(TEXT + "norm.weight", (hidden,), "signed", 5.0),
     ]
     for index in range(layers):
         tensors += _layer(sizes, index)

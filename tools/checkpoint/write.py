@@ -44,6 +44,9 @@ def _table(tensor):
         return normal_table(tensor.parameter)
     if tensor.rule == "around":
         return uniform_table(0.8 * tensor.parameter, 1.2 * tensor.parameter)
+    if tensor.rule == "signed":
+        size = uniform_table(0.8 * tensor.parameter, 1.2 * tensor.parameter)
+        return np.where(np.arange(65536) % 2 == 1, size, -size)
     return uniform_table(0.5, 1.2)
 
 

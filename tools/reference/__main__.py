@@ -7,10 +7,10 @@ import sys
 from tools.reference.cases import CASES
 
 FOLDER = os.path.join("tests", "golden", "parity")
-# Another CPU adds in another order: f32 sums of at most 1,000 terms of size 1 through 14 layers.
-LOGIT_TOLERANCE = 2e-3
+# Another CPU adds in another order: AVX2 and AVX-512 were 1.4e-5 apart at most.
+LOGIT_TOLERANCE = 2e-4
 # A loss is a statistic of roundings; other vector units round other intermediate sums.
-LOSS_TOLERANCE = {"mean": 0.15, "max": 0.5}
+LOSS_TOLERANCE = {"mean": 0.15, "p99": 0.25, "max": 0.5}
 
 
 def path(case):

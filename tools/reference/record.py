@@ -76,7 +76,8 @@ def differences(exact, rounded, rows, ids):
 
 
 def loss(values):
-    return {"mean": number(values.mean()), "max": number(values.max()), "values": values.numel()}
+    return {"mean": number(values.mean()), "p99": number(values.quantile(0.99)), "max": number(values.max()),
+            "values": values.numel()}
 
 
 def record_prompt(case, exact, rounded, length, ids):
