@@ -1,8 +1,8 @@
 // Pages for a budget of bytes: never more than it, never less than one sequence needs.
 #include "g4/engine/kv_sizing.hpp"
+#include <doctest/doctest.h>
 #include "g4/passes/pipeline.hpp"
 #include "models/gemma4/model.hpp"
-#include <doctest/doctest.h>
 
 using namespace g4;
 
@@ -18,7 +18,8 @@ double bytes_of(const std::vector<kv_reservation>& kinds) {
 }
 }  // namespace
 
-TEST_CASE("kv sizing: E4B's pages hold 20 window layers of 2 KiB and 4 full ones of 4 KiB a token") {
+TEST_CASE(
+    "kv sizing: E4B's pages hold 20 window layers of 2 KiB and 4 full ones of 4 KiB a token") {
     const auto kinds = reserve_kv(e4b(), {1e9, 4096, 8, 512, 16});
     REQUIRE(kinds.size() == 2);
     CHECK(kinds[0].window_tokens == 512);

@@ -225,7 +225,7 @@ class engine {
         stats_.cancelled = counts.cancelled;
         stats_.finished_stop = counts.finished_stop;
         stats_.finished_length = counts.finished_length;
-        stats_.finished_failed = failures_;
+        stats_.finished_failed = counts.finished_failed + failures_;
         stats_.kv_usage = scheduler_.pool().held();
         stats_.kv_promised = scheduler_.pool().held_or_promised();
         stats_.page_tokens = executor_.reserved().page_tokens;

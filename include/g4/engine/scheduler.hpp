@@ -32,7 +32,8 @@ struct scheduler_options {
 /// What has happened since the start.
 struct scheduler_counts {
     std::int64_t prompt_tokens = 0, generated_tokens = 0, steps = 0;
-    std::int64_t finished_stop = 0, finished_length = 0, cancelled = 0;
+    std::int64_t cancelled = 0;
+    std::int64_t finished_stop = 0, finished_length = 0, finished_failed = 0;
 };
 
 /// An event and whose it is.
@@ -254,6 +255,11 @@ class scheduler {
 
     void take(sequence& of, const wanted_by& who, const token_logprob& token,
               std::span<const token_logprob> top, std::vector<addressed_event>& out) {
+        if (token.token < 0) {
+            generation_event event = of.event();
+            event.error = "the model gave no usable logits for this request";
+            return finish(of, std::move(event), finish_reason::failed, out);
+        }
         generated_token got{.token = token, .top = {top.begin(), top.end()}};
         if (who.of_prompt) {
             of.prompt_report.push_back(std::move(got));
@@ -279,7 +285,9 @@ class scheduler {
         event.prompt.insert(event.prompt.end(), std::move_iterator{of.prompt_report.begin()},
                             std::move_iterator{of.prompt_report.end()});
         event.finish = why;
-        ++(why == finish_reason::stop ? counts_.finished_stop : counts_.finished_length);
+        ++(why == finish_reason::stop     ? counts_.finished_stop
+           : why == finish_reason::length ? counts_.finished_length
+                                          : counts_.finished_failed);
         out.push_back({of.id, std::move(event)});
         end(of);
     }

@@ -9,7 +9,8 @@ namespace g4 {
 /// A model has at most so many kinds of cache (bytes a token and layer, window).
 inline constexpr int max_cache_kinds = 4;
 
-/// A token id that is not known yet: what the previous step samples for its wanted row `row`.
+/// A token id that is not known yet: what the previous step samples for its wanted row `row`, an
+/// index into that step's `wanted`.
 /// So the host prepares step n+1 while step n runs, and no token comes back to go out again.
 constexpr std::int32_t sampled_by_last_step(std::int32_t row) { return -1 - row; }
 
@@ -76,7 +77,8 @@ struct token_logprob {
 };
 
 /// What a step gives: for each wanted row its token with its log-probability (0 when top_logprobs
-/// is -1), then its top_logprobs, flat and in order, most likely first.
+/// is -1), then its top_logprobs, flat and in order, most likely first. A row whose logits are not
+/// numbers gives token -1: its request fails, the others go on.
 /// Lives until the executor's next wait().
 struct step_result {
     std::span<const token_logprob> sampled;
