@@ -63,13 +63,15 @@ struct paged_sequence {
             rows.insert(rows.end(), queries.begin() + static_cast<std::ptrdiff_t>(p * width),
                         queries.begin() + static_cast<std::ptrdiff_t>((p + 1) * width));
         std::vector<float> out(positions.size() * width), scratch(2 * state_floats);
+        std::vector<std::int32_t> order(positions.size());
+        std::iota(order.begin(), order.end(), 0);
         attention_rows q;
         q.query = reinterpret_cast<const std::byte*>(rows.data());
         q.query_stride = static_cast<std::int64_t>(width) * 2;
         q.result = out.data();
         q.result_stride = static_cast<std::int64_t>(width);
         q.positions = positions.data();
-        q.q_heads = heads();
+        q.query_rows = order.data();
         q.window = size.window;
         q.scale = 0.25f;
         q.cache = view();

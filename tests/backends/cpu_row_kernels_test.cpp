@@ -171,7 +171,7 @@ TEST_CASE("cpu rows: rms_norm and rope agree with double precision, for odd widt
             // Sums of squares lane by lane: 160 additions of 2^-24, and a handful of roundings.
             CHECK(worst < 2e-6);
             const std::vector<float> normed = x;
-            rows.rope(x.data(), cosine.data(), sine.data(), 3, width);
+            rows.rope(x.data(), cosine.data(), sine.data(), 3, width, width / 2);
             worst = 0;
             for (std::size_t part = 0; part < 3; ++part)
                 for (std::size_t i = 0; i < n / 2; ++i) {

@@ -26,13 +26,13 @@ struct cache_view {
 
 /// Queries of some rows of one sequence.
 struct attention_rows {
-    const std::byte* query = nullptr;         // bf16, row 0 of the sequence in this step
-    std::int64_t query_stride = 0;            // bytes a row
-    float* result = nullptr;                  // [rows][q_heads][head_dim]
-    std::int64_t result_stride = 0;           // floats a row
-    const std::int32_t* positions = nullptr;  // of each row, ascending
-    std::int32_t q_heads = 0;
-    std::int32_t window = 0;  // tokens that a row sees, itself included; 0: all
+    const std::byte* query = nullptr;          // bf16, of all sequences
+    std::int64_t query_stride = 0;             // bytes a row
+    const std::int32_t* query_rows = nullptr;  // where each row's query lies
+    const std::int32_t* positions = nullptr;   // of each row, ascending
+    float* result = nullptr;                   // [rows][q_heads][head_dim]
+    std::int64_t result_stride = 0;            // floats a row
+    std::int32_t window = 0;                   // tokens that a row sees, itself included; 0: all
     float scale = 1;
     cache_view cache{};
 };

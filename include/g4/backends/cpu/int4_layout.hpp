@@ -62,7 +62,7 @@ struct quantised_rows {
     }
 };
 
-/// y[t, r] = Σ over groups of (Σ a · nibble − 8 · Σ a) · (scale · activation scale): inner sums
+/// y[t, r] = Σ of groups of (Σ a · nibble − 8 · Σ a) · (scale · activation scale): inner sums
 /// exact in integers, the outer ones f32 in the order of the groups: the same bits for one token
 /// and for many.
 ///   result  [tokens] rows of `stride` floats, from column 0 = row 0 of the matrix

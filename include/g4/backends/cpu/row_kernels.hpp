@@ -41,10 +41,10 @@ struct row_kernels {
     /// x = x / sqrt(mean(x²) + epsilon) * weight, for each of `parts` parts; weight may be null.
     void (*rms_norm)(float* x, const float* weight, std::int64_t parts, std::int64_t width,
                      float epsilon);
-    /// Rotates pairs half a part apart: (x, y) = (x cos - y sin, y cos + x sin). cosine, sine
-    /// [width / 2].
+    /// Rotates the first `turning` pairs of each part, half a part apart:
+    /// (x, y) = (x cos - y sin, y cos + x sin). cosine, sine [turning].
     void (*rope)(float* x, const float* cosine, const float* sine, std::int64_t parts,
-                 std::int64_t width);
+                 std::int64_t width, std::int64_t turning);
     /// One token's row to fixed point, group by group; columns past `columns` count as 0. A group
     /// that holds NaN or infinity gets the scale NaN, so that no result hides it.
     void (*quantise)(const float* x, std::int64_t columns, std::int32_t group, std::int32_t groups,
