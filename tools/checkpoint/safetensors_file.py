@@ -49,17 +49,17 @@ def _write_one(path, entries, progress):
 
 
 def _split(entries, shards):
-    """Runs of consecutive tensors of about equal size; none is empty."""
+    """Runs of consecutive tensors; each takes its share of what is left, and none is empty."""
     if shards > len(entries):
         raise SystemExit(f"--shards: expected at most {len(entries)} (one tensor each), got {shards}")
-    total, runs, run, done = sum(e.size_bytes for e in entries), [], [], 0
+    left_bytes, runs, run, run_bytes = sum(e.size_bytes for e in entries), [], [], 0
     for position, entry in enumerate(entries):
         run.append(entry)
-        done += entry.size_bytes
+        run_bytes += entry.size_bytes
         left, wanted = len(entries) - position - 1, shards - len(runs) - 1
-        if wanted and (done * shards >= total * (len(runs) + 1) or left == wanted):
+        if wanted and (run_bytes * (wanted + 1) >= left_bytes or left == wanted):
             runs.append(run)
-            run = []
+            left_bytes, run, run_bytes = left_bytes - run_bytes, [], 0
     return runs + [run]
 
 
