@@ -1,9 +1,11 @@
-"""Writes a random Gemma 4 checkpoint; needs numpy alone. The same arguments give the same bytes on every machine.
+"""Writes a random Gemma 4 checkpoint; needs numpy alone. The same arguments give the same bytes on
+every machine.
 
 Examples, from the root of the repository:
   python3 -m tools.checkpoint build/odd-b --preset odd-b --form auto-round --group 32 --seed 7
-  python3 -m tools.checkpoint e4b --preset e4b --form auto-round --towers --tokenizer tokenizer.json   # 10 GB
+  python3 -m tools.checkpoint e4b --preset e4b --form auto-round --towers --tokenizer tokenizer.json
 """
+
 import argparse
 import re
 
@@ -13,22 +15,42 @@ from tools.checkpoint.write import DTYPES, Request, make
 
 
 def arguments(values=None):
-    p = argparse.ArgumentParser(prog="tools.checkpoint", description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        prog="tools.checkpoint",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     p.add_argument("out", help="folder to write; made when missing")
     p.add_argument("--preset", choices=sorted(PRESETS), required=True)
     p.add_argument("--form", choices=(*DTYPES, *int4.FORMS), default="bf16")
-    p.add_argument("--group", type=int, choices=(32, 128), default=128, help="weights that share a scale")
-    p.add_argument("--rest", choices=tuple(DTYPES), default="bf16", help="dtype of what int4 forms leave plain")
+    p.add_argument(
+        "--group", type=int, choices=(32, 128), default=128, help="weights that share a scale"
+    )
+    p.add_argument(
+        "--rest", choices=tuple(DTYPES), default="bf16", help="dtype of what int4 forms leave plain"
+    )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--shards", type=int, default=1)
-    p.add_argument("--config-form", choices=("global_head_dim", "per_layer_config"),
-                   help="how config.json says the sizes of full layers; default: the preset's")
-    p.add_argument("--tokenizer", metavar="FILE", help="a Gemma 4 tokenizer.json to copy; small presets make their own")
+    p.add_argument(
+        "--config-form",
+        choices=("global_head_dim", "per_layer_config"),
+        help="how config.json says the sizes of full layers; default: the preset's",
+    )
+    p.add_argument(
+        "--tokenizer",
+        metavar="FILE",
+        help="a Gemma 4 tokenizer.json to copy; small presets make their own",
+    )
     p.add_argument("--chat-template", metavar="FILE", help="a chat_template.jinja to copy")
-    p.add_argument("--dead-kv", action="store_true", help="also k and v of the sharing layers, as published files")
+    p.add_argument(
+        "--dead-kv",
+        action="store_true",
+        help="also k and v of the sharing layers, as published files",
+    )
     p.add_argument("--towers", action="store_true", help="also the vision and audio towers")
-    p.add_argument("--plain", default="", metavar="REGEX", help="linears that stay plain in an int4 form")
+    p.add_argument(
+        "--plain", default="", metavar="REGEX", help="linears that stay plain in an int4 form"
+    )
     return p, p.parse_args(values)
 
 
@@ -37,14 +59,19 @@ def main(values=None):
     sizes = PRESETS[a.preset]
     form = a.config_form or sizes.config_form
     if sizes.global_kv_heads and form == "global_head_dim":
-        parser.error(f"--config-form: preset {a.preset} has other kv heads on full layers: only per_layer_config says it")
+        parser.error(
+            f"--config-form: expected per_layer_config, got {form}: "
+            f"{a.preset} has other kv heads on full layers"
+        )
     if a.shards < 1 or a.seed < 0:
         parser.error(f"--shards and --seed: expected at least 1 and 0, got {a.shards} and {a.seed}")
     try:
         re.compile(a.plain)
     except re.error as error:
         parser.error(f"--plain: expected a regular expression, got {a.plain!r}: {error}")
-    request = Request(sizes, a.form, a.group, a.rest, a.seed, a.shards, form, a.dead_kv, a.towers, a.plain)
+    request = Request(
+        sizes, a.form, a.group, a.rest, a.seed, a.shards, form, a.dead_kv, a.towers, a.plain
+    )
     make(request, a.out, a.tokenizer, a.chat_template)
 
 

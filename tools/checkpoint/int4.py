@@ -1,9 +1,10 @@
 """The W4A16 layouts: rounding a weight to 4 bits, packing it, and drawing packed weights at random.
 
-Layout of auto_round:auto_gptq and of GPTQ: qweight [in/8, out] with nibble of k at bits 4 (k mod 8), scales
-[in/group, out], qzeros [in/group, out/8]. A weight is scale (nibble - 8); the file holds the zero 8 as 7, except in
-GPTQ's version 2.
+Layout of auto_round:auto_gptq and of GPTQ: qweight [in/8, out] with nibble of k at bits 4 (k mod
+8), scales [in/group, out], qzeros [in/group, out/8]. A weight is scale (nibble - 8); the file
+holds the zero 8 as 7, except in GPTQ's version 2.
 """
+
 import numpy as np
 
 from tools.checkpoint.values import Stream
@@ -32,7 +33,7 @@ def parts(tensor, form, group):
 
 
 def _scales(groups, form):
-    """AutoRound's full range puts the larger side on -8, so scales are negative; GPTQ's are symmetric about zero."""
+    """AutoRound puts the larger side on -8, so scales are negative; GPTQ is symmetric about 0."""
     low, high = np.minimum(groups.min(axis=2), 0), np.maximum(groups.max(axis=2), 0)
     if form == "auto-round":
         scale = np.where(-low >= high, -low / np.float32(8), -high / np.float32(8))
@@ -76,7 +77,7 @@ def random_words(seed, name, shape):
 
 
 def random_scales(seed, name, shape, deviation):
-    """Either sign, a factor of three between the ends, and one in 256 so small that fp16 has it as subnormal."""
+    """Either sign, sizes that differ threefold, and one in 256 that is subnormal in fp16."""
     steps = np.arange(65536)
     size = deviation / 4.61 * (0.5 + (steps % 16384) / 16384.0)
     size = np.where(steps % 256 == 77, size / 1024.0, size)

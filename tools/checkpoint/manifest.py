@@ -1,8 +1,11 @@
-"""The tensors of a Gemma 4 text decoder under their published names, each with the rule that draws its values.
+"""The tensors of a Gemma 4 text decoder under their published names, each with the rule that draws
+its values.
 
-Values are scaled so that a deep random model is well-conditioned: attention scores have a spread of about one (they
-are not divided by sqrt(d), so the norms of query and key hold d^-1/4 each), and no branch drowns the residual.
+Values are scaled so that a deep random model is well-conditioned: attention scores have a spread
+of about one (they are not divided by sqrt(d), so the norms of query and key hold d^-1/4 each),
+and no branch drowns the residual.
 """
+
 import dataclasses
 import math
 
@@ -13,8 +16,8 @@ TEXT = "model.language_model."
 class Tensor:
     name: str
     shape: tuple
-    # "normal": the parameter is the deviation; "around": the value, give or take 20 %; "signed": that with either sign;
-    # "scalar": 0.5 to 1.2
+    # "normal": the parameter is the deviation; "around": the value, give or take 20 %;
+    # "signed": that with either sign; "scalar": 0.5 to 1.2
     rule: str
     parameter: float = 0.0
     linear: bool = False  # a linear of a decoder block: what quantisers pack
@@ -48,7 +51,12 @@ def _key_value(prefix, sizes, layer):
 
 def _layer(sizes, index):
     at = f"{TEXT}layers.{index}."
-    hidden, inner, ple, dim = sizes.hidden, sizes.inner_of(index), sizes.ple, sizes.head_dim_of(index)
+    hidden, inner, ple, dim = (
+        sizes.hidden,
+        sizes.inner_of(index),
+        sizes.ple,
+        sizes.head_dim_of(index),
+    )
     tensors = [
         around(at + "input_layernorm", hidden, 1.0),
         around(at + "post_attention_layernorm", hidden, 0.3),
@@ -73,12 +81,19 @@ def _layer(sizes, index):
 def text(sizes):
     hidden, ple, layers = sizes.hidden, sizes.ple, len(sizes.layers)
     tensors = [
-        Tensor(TEXT + "embed_tokens.weight", (sizes.vocab, hidden), "normal", _power(4 * hidden, -0.5)),
-        Tensor(TEXT + "embed_tokens_per_layer.weight", (sizes.vocab, layers * ple), "normal", _power(4 * ple, -0.5)),
+        Tensor(
+            TEXT + "embed_tokens.weight", (sizes.vocab, hidden), "normal", _power(4 * hidden, -0.5)
+        ),
+        Tensor(
+            TEXT + "embed_tokens_per_layer.weight",
+            (sizes.vocab, layers * ple),
+            "normal",
+            _power(4 * ple, -0.5),
+        ),
         linear(TEXT + "per_layer_model_projection", layers * ple, hidden, packable=False),
         around(TEXT + "per_layer_projection_norm", ple, 1.0),
-        # Logits spread by 2.5, so that the softcap of 30 bends them. Either sign: with the tied head and one sign, a
-        # random model only repeats the token it reads.
+        # Logits spread by 2.5, so that the softcap of 30 bends them. Either sign: with the tied
+        # head and one sign, a random model only repeats the token it reads.
         Tensor(TEXT + "norm.weight", (hidden,), "signed", 5.0),
     ]
     for index in range(layers):

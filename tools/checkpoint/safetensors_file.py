@@ -1,4 +1,7 @@
-"""Writes safetensors files, single or in shards, tensor by tensor: nothing is held but the piece being written."""
+"""Writes safetensors files, single or in shards, tensor by tensor: nothing is held but the piece
+being written.
+"""
+
 import dataclasses
 import json
 import math
@@ -24,8 +27,11 @@ class Entry:
 def _header(entries):
     table, offset = {"__metadata__": {"format": "pt"}}, 0
     for entry in entries:
-        table[entry.name] = {"dtype": entry.dtype, "shape": list(entry.shape),
-                             "data_offsets": [offset, offset + entry.size_bytes]}
+        table[entry.name] = {
+            "dtype": entry.dtype,
+            "shape": list(entry.shape),
+            "data_offsets": [offset, offset + entry.size_bytes],
+        }
         offset += entry.size_bytes
     text = json.dumps(table, separators=(",", ":")).encode()
     return text + b" " * (-len(text) % 8)
@@ -45,13 +51,17 @@ def _write_one(path, entries, progress):
                 written += piece.nbytes
                 progress(piece.nbytes)
             if written != entry.size_bytes:
-                raise AssertionError(f"{entry.name}: expected {entry.size_bytes} bytes, got {written}")
+                raise AssertionError(
+                    f"{entry.name}: expected {entry.size_bytes} bytes, got {written}"
+                )
 
 
 def _split(entries, shards):
     """Runs of consecutive tensors; each takes its share of what is left, and none is empty."""
     if shards > len(entries):
-        raise SystemExit(f"--shards: expected at most {len(entries)} (one tensor each), got {shards}")
+        raise SystemExit(
+            f"--shards: expected at most {len(entries)} (one tensor each), got {shards}"
+        )
     left_bytes, runs, run, run_bytes = sum(e.size_bytes for e in entries), [], [], 0
     for position, entry in enumerate(entries):
         run.append(entry)

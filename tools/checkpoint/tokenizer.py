@@ -1,9 +1,21 @@
-"""A tokenizer.json in Gemma 4's form for small vocabularies: published ids up to 144, every byte, ASCII, letter pairs."""
+"""A tokenizer.json in Gemma 4's form for small vocabularies: published ids up to 144, every byte,
+ASCII, letter pairs.
+"""
+
 import string
 
 PUBLISHED = {
-    46: "<|tool>", 47: "<tool|>", 48: "<|tool_call>", 49: "<tool_call|>", 50: "<|tool_response>",
-    51: "<tool_response|>", 52: '<|"|>', 98: "<|think|>", 100: "<|channel>", 101: "<channel|>", 105: "<|turn>",
+    46: "<|tool>",
+    47: "<tool|>",
+    48: "<|tool_call>",
+    49: "<tool_call|>",
+    50: "<|tool_response>",
+    51: "<tool_response|>",
+    52: '<|"|>',
+    98: "<|think|>",
+    100: "<|channel>",
+    101: "<channel|>",
+    105: "<|turn>",
     106: "<turn|>",
 }
 FIRST = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")
@@ -19,14 +31,18 @@ class _Vocabulary:
         self.ids[token] = len(self.ids)
 
     def add_run(self, char, longest):
-        """char repeated up to `longest` times, and the merges that make every run from its parts."""
+        """char repeated up to `longest` times, and the merges that make each run from parts."""
         for length in range(1, longest + 1):
             if char * length not in self.ids:
                 self.add(char * length)
         halves = [1 << i for i in range(longest.bit_length()) if 2 << i <= longest]
         self.merges += [[char * n, char * n] for n in halves]
-        self.merges += [[char * (1 << i), char * n] for i in range(1, longest.bit_length())
-                        for n in range(1, 1 << i) if (1 << i) + n <= longest]
+        self.merges += [
+            [char * (1 << i), char * n]
+            for i in range(1, longest.bit_length())
+            for n in range(1, 1 << i)
+            if (1 << i) + n <= longest
+        ]
 
 
 def _fill(words, size):
@@ -62,7 +78,9 @@ def build(vocab):
         words.add(char)
     words.add_run(SPACE, 8)
     if vocab < len(words.ids) + len(MEDIA):
-        raise SystemExit(f"tokenizer: expected a vocabulary of at least {len(words.ids) + len(MEDIA)}, got {vocab}")
+        raise SystemExit(
+            f"tokenizer: expected at least {len(words.ids) + len(MEDIA)} entries, got {vocab}"
+        )
     _fill(words, vocab - len(MEDIA))
     for token in MEDIA:
         words.add(token)
@@ -71,17 +89,45 @@ def build(vocab):
 
 def _document(words):
     special = [token for token in (*FIRST, *PUBLISHED.values(), *MEDIA)]
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    added = [{"id": words.ids[token], "content": token, **flags} for token in sorted(special, key=words.ids.get)]
+    flags = {
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "special": True,
+    }
+    added = [
+        {"id": words.ids[token], "content": token, **flags}
+        for token in sorted(special, key=words.ids.get)
+    ]
     spaces = {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
     return {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
         "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
-        "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious",
-                          "invert": False},
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"String": " "},
+            "behavior": "MergedWithPrevious",
+            "invert": False,
+        },
         "post_processor": None,
-        "decoder": {"type": "Sequence", "decoders": [spaces, {"type": "ByteFallback"}, {"type": "Fuse"}]},
-        "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,
-                  "end_of_word_suffix": None, "fuse_unk": True, "byte_fallback": True, "ignore_merges": False,
-                  "vocab": words.ids, "merges": words.merges},
+        "decoder": {
+            "type": "Sequence",
+            "decoders": [spaces, {"type": "ByteFallback"}, {"type": "Fuse"}],
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": words.ids,
+            "merges": words.merges,
+        },
     }

@@ -1,4 +1,7 @@
-"""Tensors and configs of the vision and audio towers: present in the published files, unused by the text model."""
+"""Tensors and configs of the vision and audio towers: present in the published files, unused by the
+text model.
+"""
+
 import dataclasses
 
 from tools.checkpoint.manifest import Tensor, around, linear
@@ -36,8 +39,12 @@ def _clipped(name, rows, columns):
 
 def _vision_layer(at, t):
     tensors = []
-    for norm in ("input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
-                 "post_feedforward_layernorm"):
+    for norm in (
+        "input_layernorm",
+        "post_attention_layernorm",
+        "pre_feedforward_layernorm",
+        "post_feedforward_layernorm",
+    ):
         tensors.append(around(at + norm, t.vision_hidden, 1.0))
     for part in "qkvo":
         tensors += _clipped(f"{at}self_attn.{part}_proj", t.vision_hidden, t.vision_hidden)
@@ -52,8 +59,15 @@ def _vision(sizes, t):
     at = "model.vision_tower."
     tensors = [
         linear(at + "patch_embedder.input_proj", t.vision_hidden, 768, packable=False),
-        Tensor(at + "patch_embedder.position_embedding_table", (2, t.positions, t.vision_hidden), "normal", 0.02),
-        linear("model.embed_vision.embedding_projection", sizes.hidden, t.vision_hidden, packable=False),
+        Tensor(
+            at + "patch_embedder.position_embedding_table",
+            (2, t.positions, t.vision_hidden),
+            "normal",
+            0.02,
+        ),
+        linear(
+            "model.embed_vision.embedding_projection", sizes.hidden, t.vision_hidden, packable=False
+        ),
     ]
     for index in range(t.vision_layers):
         tensors += _vision_layer(f"{at}encoder.layers.{index}.", t)
@@ -71,8 +85,12 @@ def _feed_forward(at, width):
 
 def _audio_layer(at, t):
     width = t.audio_hidden
-    tensors = _feed_forward(at + "feed_forward1.", width) + _feed_forward(at + "feed_forward2.", width)
-    tensors += [around(at + norm, width, 1.0) for norm in ("norm_pre_attn", "norm_post_attn", "norm_out")]
+    tensors = _feed_forward(at + "feed_forward1.", width) + _feed_forward(
+        at + "feed_forward2.", width
+    )
+    tensors += [
+        around(at + norm, width, 1.0) for norm in ("norm_pre_attn", "norm_post_attn", "norm_out")
+    ]
     for part in ("q_proj", "k_proj", "v_proj", "post"):
         tensors += _clipped(f"{at}self_attn.{part}", width, width)
     tensors += [
@@ -90,12 +108,24 @@ def _audio_layer(at, t):
 def _audio(sizes, t):
     at, (first, second) = "model.audio_tower.", t.channels
     tensors = [
-        Tensor(at + "subsample_conv_projection.layer0.conv.weight", (first, 1, 3, 3), "normal", 0.3),
+        Tensor(
+            at + "subsample_conv_projection.layer0.conv.weight", (first, 1, 3, 3), "normal", 0.3
+        ),
         around(at + "subsample_conv_projection.layer0.norm", first, 1.0),
-        Tensor(at + "subsample_conv_projection.layer1.conv.weight", (second, first, 3, 3), "normal", 0.03),
+        Tensor(
+            at + "subsample_conv_projection.layer1.conv.weight",
+            (second, first, 3, 3),
+            "normal",
+            0.03,
+        ),
         around(at + "subsample_conv_projection.layer1.norm", second, 1.0),
         # 128 mel bands, halved twice, for each of the second convolution's channels
-        linear(at + "subsample_conv_projection.input_proj_linear", t.audio_hidden, second * 32, packable=False),
+        linear(
+            at + "subsample_conv_projection.input_proj_linear",
+            t.audio_hidden,
+            second * 32,
+            packable=False,
+        ),
         linear(at + "output_proj", t.audio_out, t.audio_hidden, packable=False),
         Tensor(at + "output_proj.bias", (t.audio_out,), "normal", 0.02),
         linear("model.embed_audio.embedding_projection", sizes.hidden, t.audio_out, packable=False),
@@ -114,13 +144,27 @@ def vision_config(sizes, dtype):
     t = tower_sizes(sizes)
     head = t.vision_hidden // t.vision_heads
     return {
-        "attention_bias": False, "attention_dropout": 0.0, "default_output_length": 280, "dtype": dtype,
-        "global_head_dim": head, "head_dim": head, "hidden_activation": "gelu_pytorch_tanh",
-        "hidden_size": t.vision_hidden, "initializer_range": 0.02, "intermediate_size": t.vision_inner,
-        "max_position_embeddings": 131072, "model_type": "gemma4_vision", "num_attention_heads": t.vision_heads,
-        "num_hidden_layers": t.vision_layers, "num_key_value_heads": t.vision_heads, "patch_size": 16,
-        "pooling_kernel_size": 3, "position_embedding_size": t.positions, "rms_norm_eps": 1e-06,
-        "rope_parameters": {"rope_theta": 100.0, "rope_type": "default"}, "standardize": False,
+        "attention_bias": False,
+        "attention_dropout": 0.0,
+        "default_output_length": 280,
+        "dtype": dtype,
+        "global_head_dim": head,
+        "head_dim": head,
+        "hidden_activation": "gelu_pytorch_tanh",
+        "hidden_size": t.vision_hidden,
+        "initializer_range": 0.02,
+        "intermediate_size": t.vision_inner,
+        "max_position_embeddings": 131072,
+        "model_type": "gemma4_vision",
+        "num_attention_heads": t.vision_heads,
+        "num_hidden_layers": t.vision_layers,
+        "num_key_value_heads": t.vision_heads,
+        "patch_size": 16,
+        "pooling_kernel_size": 3,
+        "position_embedding_size": t.positions,
+        "rms_norm_eps": 1e-06,
+        "rope_parameters": {"rope_theta": 100.0, "rope_type": "default"},
+        "standardize": False,
         "use_clipped_linears": True,
     }
 
@@ -128,10 +172,23 @@ def vision_config(sizes, dtype):
 def audio_config(sizes, dtype):
     t = tower_sizes(sizes)
     return {
-        "attention_chunk_size": 12, "attention_context_left": 13, "attention_context_right": 0,
-        "attention_invalid_logits_value": -1000000000.0, "attention_logit_cap": 50.0, "conv_kernel_size": 5,
-        "dtype": dtype, "gradient_clipping": 10000000000.0, "hidden_act": "silu", "hidden_size": t.audio_hidden,
-        "initializer_range": 0.02, "model_type": "gemma4_audio", "num_attention_heads": t.audio_heads,
-        "num_hidden_layers": t.audio_layers, "output_proj_dims": t.audio_out, "residual_weight": 0.5,
-        "rms_norm_eps": 1e-06, "subsampling_conv_channels": list(t.channels), "use_clipped_linears": True,
+        "attention_chunk_size": 12,
+        "attention_context_left": 13,
+        "attention_context_right": 0,
+        "attention_invalid_logits_value": -1000000000.0,
+        "attention_logit_cap": 50.0,
+        "conv_kernel_size": 5,
+        "dtype": dtype,
+        "gradient_clipping": 10000000000.0,
+        "hidden_act": "silu",
+        "hidden_size": t.audio_hidden,
+        "initializer_range": 0.02,
+        "model_type": "gemma4_audio",
+        "num_attention_heads": t.audio_heads,
+        "num_hidden_layers": t.audio_layers,
+        "output_proj_dims": t.audio_out,
+        "residual_weight": 0.5,
+        "rms_norm_eps": 1e-06,
+        "subsampling_conv_channels": list(t.channels),
+        "use_clipped_linears": True,
     }

@@ -1,9 +1,12 @@
-"""Random values that are the same on every machine, with every numpy: only raw 64-bit words are drawn.
+"""Random values that are the same on every machine, with every numpy: only raw 64-bit words are
+drawn.
 
-A tensor's words come from PCG64(SeedSequence([seed, crc32(name)])): both are fixed by numpy's compatibility policy,
-unlike the distributions on top of them. Each word gives four 16-bit numbers, lowest first; a number picks a value
-from a table of 65,536. So values need no arithmetic but one rounding, and tensors do not depend on each other.
+A tensor's words come from PCG64(SeedSequence([seed, crc32(name)])): both are fixed by numpy's
+compatibility policy, unlike the distributions on top of them. Each word gives four 16-bit
+numbers, lowest first; a number picks a value from a table of 65,536. So values need no
+arithmetic but one rounding, and tensors do not depend on each other.
 """
+
 import statistics
 import zlib
 
@@ -13,7 +16,7 @@ CHUNK = 1 << 22  # numbers drawn at a time, a multiple of four: chunks do not ch
 
 
 class Stream:
-    """The 16-bit numbers of one tensor, in order. Every draw but the last must be a multiple of four."""
+    """The 16-bit numbers of one tensor, in order; every draw but the last is a multiple of four."""
 
     def __init__(self, seed, name):
         self._bits = np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())]))
@@ -26,7 +29,9 @@ class Stream:
 def to_bf16_bits(values):
     """float32 -> bf16 as uint16, to nearest, ties to even. The values are finite."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
+    return (
+        (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    ).astype(np.uint16)
 
 
 def from_bf16_bits(bits):
@@ -43,11 +48,13 @@ _quantiles = []
 
 
 def _normal_quantiles():
-    """65,536 quantiles of the normal distribution as multiples of 1/4096: no last bit of a logarithm survives that."""
+    """65,536 normal quantiles as multiples of 1/4096: no last bit of a logarithm survives that."""
     if not _quantiles:
         inverse = statistics.NormalDist().inv_cdf
         upper = [round(inverse((i + 0.5) / 65536) * 4096) for i in range(32768, 65536)]
-        _quantiles.append(np.array([-q for q in reversed(upper)] + upper, dtype=np.float32) / np.float32(4096))
+        _quantiles.append(
+            np.array([-q for q in reversed(upper)] + upper, dtype=np.float32) / np.float32(4096)
+        )
     return _quantiles[0]
 
 
@@ -68,7 +75,7 @@ def chunks(seed, name, table, count):
 
 
 def shrink(seed, name, weight):
-    """Makes one block of 128 columns in 64 tiny (2^-11, exact): their int4 scales are subnormal in fp16. In place."""
+    """Scales one block of 128 columns in 64 by 2^-11: its int4 scales are subnormal in fp16."""
     rows, columns = weight.shape
     blocks = -(-columns // 128)
     picks = Stream(seed, name + "#shrink").numbers(rows * blocks).reshape(rows, blocks) < 1024

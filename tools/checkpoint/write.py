@@ -1,4 +1,5 @@
 """One checkpoint: which entries its files hold, and the folder around them."""
+
 import dataclasses
 import json
 import os
@@ -10,7 +11,15 @@ import numpy as np
 
 from tools.checkpoint import config, int4, manifest, tokenizer, towers
 from tools.checkpoint.safetensors_file import Entry, write
-from tools.checkpoint.values import ENCODE, chunks, from_bf16_bits, normal_table, shrink, to_bf16_bits, uniform_table
+from tools.checkpoint.values import (
+    ENCODE,
+    chunks,
+    from_bf16_bits,
+    normal_table,
+    shrink,
+    to_bf16_bits,
+    uniform_table,
+)
 
 DTYPES = {"bf16": ("BF16", "bfloat16"), "f16": ("F16", "float16"), "f32": ("F32", "float32")}
 
@@ -61,12 +70,16 @@ def _plain_entry(request, tensor):
     encode = ENCODE[dtype]
     if tensor.linear and not request.sizes.published:
         return Entry(tensor.name, dtype, tensor.shape, lambda: [encode(_matrix(request, tensor))])
-    return Entry(tensor.name, dtype, tensor.shape,
-                 lambda: chunks(request.seed, tensor.name, encode(_table(tensor)), tensor.count))
+    return Entry(
+        tensor.name,
+        dtype,
+        tensor.shape,
+        lambda: chunks(request.seed, tensor.name, encode(_table(tensor)), tensor.count),
+    )
 
 
 def _quantised(request, tensor):
-    """Packed words and scales of a small linear, rounded from the weight that the bf16 form holds."""
+    """Packed words and scales of a small linear, rounded from what the bf16 form holds."""
     weight = from_bf16_bits(to_bf16_bits(_matrix(request, tensor)))
     nibbles, scales = int4.quantise(weight, request.form, request.group)
     return {"qweight": int4.pack(nibbles), "scales": np.ascontiguousarray(scales.T)}
@@ -90,7 +103,12 @@ def _packed_entries(request, tensor):
         return [_quantised(request, tensor)[part]]
 
     return [
-        Entry(name, dtype, shape, lambda part=name.rsplit(".", 1)[1], shape=shape: produce(part, shape))
+        Entry(
+            name,
+            dtype,
+            shape,
+            lambda part=name.rsplit(".", 1)[1], shape=shape: produce(part, shape),
+        )
         for name, dtype, shape in int4.parts(tensor, request.form, request.group)
     ]
 
@@ -98,8 +116,13 @@ def _packed_entries(request, tensor):
 def entries(request):
     """(entries of the files, names of the block linears that stay plain in a packed form)."""
     tensors = [(tensor, request.packed) for tensor in manifest.text(request.sizes)]
-    if request.dead_kv:  # AutoRound copies what the model class does not have; GPTQ files hold it packed
-        tensors += [(t, request.form in ("gptq", "gptq_v2")) for t in manifest.dead_key_values(request.sizes)]
+    if (
+        request.dead_kv
+    ):  # AutoRound copies what the model class does not have; GPTQ files hold it packed
+        tensors += [
+            (t, request.form in ("gptq", "gptq_v2"))
+            for t in manifest.dead_key_values(request.sizes)
+        ]
     if request.towers:
         tensors += [(tensor, False) for tensor in towers.tensors(request.sizes)]
     out, plain = [], []
@@ -122,19 +145,24 @@ def _dump(folder, name, value):
 
 
 def _write_configs(request, folder, media_ids, plain):
-    model = config.model_config(request.sizes, request.config_form, request.dtype[1], media_ids, request.towers)
+    model = config.model_config(
+        request.sizes, request.config_form, request.dtype[1], media_ids, request.towers
+    )
     if request.packed:
         quantiser = config.quantization_config(request.form, request.group, plain)
         model["quantization_config"] = quantiser
-        _dump(folder, "quantization_config.json" if request.form == "auto-round" else "quantize_config.json",
-              quantiser)
+        _dump(
+            folder,
+            "quantization_config.json" if request.form == "auto-round" else "quantize_config.json",
+            quantiser,
+        )
     _dump(folder, "config.json", model)
     _dump(folder, "generation_config.json", config.GENERATION)
     _dump(folder, "tokenizer_config.json", config.TOKENIZER)
 
 
 def _progress(total):
-    """Prints the share done on a terminal's line; silent where nobody watches, and for small folders."""
+    """Prints the share done on a terminal; silent where nobody watches, and for small folders."""
     state = {"done": 0, "shown": -1}
 
     def report(count):
@@ -142,7 +170,11 @@ def _progress(total):
         share = 100 * state["done"] // total
         if share != state["shown"] and total > 1 << 28 and sys.stderr.isatty():
             state["shown"] = share
-            print(f"\r{share:3d} % of {total / 1e9:.2f} GB", end="\n" if share == 100 else "", file=sys.stderr)
+            print(
+                f"\r{share:3d} % of {total / 1e9:.2f} GB",
+                end="\n" if share == 100 else "",
+                file=sys.stderr,
+            )
 
     return report
 
@@ -157,7 +189,9 @@ def make(request, folder, tokenizer_file=None, chat_template=None):
     else:
         words = tokenizer.build(request.sizes.vocab)
         _dump(folder, "tokenizer.json", words)
-        media_ids = {key: words["model"]["vocab"][token] for key, token in config.MEDIA_TOKENS.items()}
+        media_ids = {
+            key: words["model"]["vocab"][token] for key, token in config.MEDIA_TOKENS.items()
+        }
     if chat_template:
         shutil.copyfile(chat_template, os.path.join(folder, "chat_template.jinja"))
     held, plain = entries(request)

@@ -1,4 +1,7 @@
-"""Records the values of tests/golden/parity from transformers, or with --check compares them with fresh ones."""
+"""Records the values of tests/golden/parity from transformers, or with --check compares them with
+fresh ones.
+"""
+
 import argparse
 import json
 import os
@@ -39,7 +42,9 @@ def _rows(name, old, new, out):
             out.append(f"{at}: expected the same position, got {b['position']}")
         _far(f"{at} log_sum_exp", [a["log_sum_exp"]], [b["log_sum_exp"]], out)
         _far(f"{at} logits", a["logits"], b["logits"], out)
-        _far(f"{at} top_logits", a["top_logits"], b["top_logits"], out)  # sorted: near equals may change places
+        _far(
+            f"{at} top_logits", a["top_logits"], b["top_logits"], out
+        )  # sorted: near equals may change places
 
 
 def _greedy(name, old, new, out):
@@ -47,7 +52,9 @@ def _greedy(name, old, new, out):
         if a == b:
             continue
         if old["margins"][step] > 2 * LOGIT_TOLERANCE:
-            out.append(f"{name} greedy step {step}: expected {a}, got {b} at margin {old['margins'][step]}")
+            out.append(
+                f"{name} greedy step {step}: expected {a}, got {b} at margin {old['margins'][step]}"
+            )
         return  # from here on the two read different tokens
 
 
@@ -59,7 +66,10 @@ def compare(name, old, new):
             out.append(f"{name} {key}: expected {old[key]}, got {new[key]}")
     for key, share in LOSS_TOLERANCE.items():
         if abs(old["bf16_loss"][key] - new["bf16_loss"][key]) > share * old["bf16_loss"][key]:
-            out.append(f"{name} bf16_loss {key}: expected {old['bf16_loss'][key]}, got {new['bf16_loss'][key]}")
+            out.append(
+                f"{name} bf16_loss {key}: expected {old['bf16_loss'][key]}, "
+                f"got {new['bf16_loss'][key]}"
+            )
     if [p["tokens"] for p in old["prompts"]] != [p["tokens"] for p in new["prompts"]]:
         return out + [f"{name}: expected the recorded prompts, got others"]
     for a, b in zip(old["prompts"], new["prompts"]):
@@ -71,7 +81,9 @@ def compare(name, old, new):
 def main():
     p = argparse.ArgumentParser(prog="scripts/golden", description=__doc__)
     p.add_argument("--check", action="store_true", help="compare instead of writing")
-    p.add_argument("names", nargs="*", help="cases; default: all of " + " ".join(case.name for case in CASES))
+    p.add_argument(
+        "names", nargs="*", help="cases; default: all of " + " ".join(case.name for case in CASES)
+    )
     a = p.parse_args()
     unknown = set(a.names) - {case.name for case in CASES}
     if unknown:

@@ -1,4 +1,5 @@
 """Which random checkpoints are recorded, and the prompts that each is asked."""
+
 import dataclasses
 
 import numpy as np
@@ -6,7 +7,9 @@ import numpy as np
 from tools.checkpoint.__main__ import arguments
 from tools.checkpoint.presets import PRESETS
 
-FIRST_ORDINARY = 107  # ids below are special; the last seven of a small vocabulary are media placeholders
+FIRST_ORDINARY = (
+    107  # ids below are special; the last seven of a small vocabulary are media placeholders
+)
 MEDIA = 7
 LONG = 600  # more than a chunk of 512 or 513 tokens
 
@@ -29,12 +32,18 @@ CASES = (
     _case("nano-bf16", "--preset nano --form bf16 --seed 1 --dead-kv"),
     _case("nano-auto-round", "--preset nano --form auto-round --group 128 --seed 1"),
     _case("odd-a-bf16", "--preset odd-a --form bf16 --seed 2 --config-form per_layer_config"),
-    _case("odd-b-auto-round", "--preset odd-b --form auto-round --group 32 --seed 3 --dead-kv --towers"),
+    _case(
+        "odd-b-auto-round",
+        "--preset odd-b --form auto-round --group 32 --seed 3 --dead-kv --towers",
+    ),
     _case("odd-c-gptq", "--preset odd-c --form gptq --group 128 --rest f16 --seed 4 --shards 3"),
     _case("odd-d-f32", "--preset odd-d --form f32 --seed 5"),
     _case("odd-e-gptq-v2", "--preset odd-e --form gptq_v2 --group 128 --seed 6 --dead-kv"),
-    _case("odd-f-auto-round", "--preset odd-f --form auto-round --group 32 --seed 7 "
-          "--plain layers\\.1\\.mlp\\.(gate|up)_proj --shards 2"),
+    _case(
+        "odd-f-auto-round",
+        "--preset odd-f --form auto-round --group 32 --seed 7 "
+        "--plain layers\\.1\\.mlp\\.(gate|up)_proj --shards 2",
+    ),
     _case("odd-a-f16", "--preset odd-a --form f16 --seed 8"),
 )
 

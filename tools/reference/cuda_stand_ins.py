@@ -1,9 +1,12 @@
-"""Builds empty stand-ins for the CUDA libraries that torch's CUDA build binds to, so that it runs on a CPU machine.
+"""Builds empty stand-ins for the CUDA libraries that torch's CUDA build binds to, so that it runs
+on a CPU machine.
 
-torch's shared objects name each library as NEEDED and bind the functions they use when they are loaded, under version
-names. For each missing library this links one that defines those functions, returning 0, and puts it where torch looks
-first: site-packages/nvidia/cu13/lib. The libraries are a few hundred kB; torch.cuda.is_available() is false.
+torch's shared objects name each library as NEEDED and bind the functions they use when they are
+loaded, under version names. For each missing library this links one that defines those
+functions, returning 0, and puts it where torch looks first: site-packages/nvidia/cu13/lib. The
+libraries are a few hundred kB; torch.cuda.is_available() is false.
 """
+
 import collections
 import importlib.util
 import os
@@ -39,13 +42,16 @@ def version_owners(file):
 
 
 def wanted(torch_folder):
-    """library -> version name -> functions; version "" holds functions that name no library, in the first one."""
+    """library -> version name -> functions; the first one also gets those that name no library."""
     files = list(shared_objects(torch_folder))
     own = {os.path.basename(file) for file in files}
     libraries, loose, defined = {}, set(), set()
     for file in files:
-        missing = {name for name in re.findall(r"NEEDED.*\[(.+)\]", output("readelf", "-d", file))
-                   if VENDOR.match(name) and name not in own}
+        missing = {
+            name
+            for name in re.findall(r"NEEDED.*\[(.+)\]", output("readelf", "-d", file))
+            if VENDOR.match(name) and name not in own
+        }
         for name in missing:
             libraries.setdefault(name, collections.defaultdict(set))
         owners = version_owners(file)
@@ -72,10 +78,26 @@ def build(library, versions, folder):
         with open(script, "w", encoding="utf-8") as file:
             for version, names in sorted(versions.items()):
                 if version:
-                    file.write(f"{version} {{ global: {' '.join(n + ';' for n in sorted(names))} }};\n")
+                    file.write(
+                        f"{version} {{ global: {' '.join(n + ';' for n in sorted(names))} }};\n"
+                    )
         flags = [f"-Wl,--version-script={script}"] if any(versions) else []
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-w", "-fno-builtin", f"-Wl,-soname,{library}", *flags,
-                        source, "-o", os.path.join(folder, library)], check=True)
+        subprocess.run(
+            [
+                "gcc",
+                "-shared",
+                "-fPIC",
+                "-O1",
+                "-w",
+                "-fno-builtin",
+                f"-Wl,-soname,{library}",
+                *flags,
+                source,
+                "-o",
+                os.path.join(folder, library),
+            ],
+            check=True,
+        )
     return len(symbols)
 
 

@@ -1,4 +1,7 @@
-"""Loads a checkpoint folder into transformers; int4 forms are unpacked by auto-round's own code first."""
+"""Loads a checkpoint folder into transformers; int4 forms are unpacked by auto-round's own code
+first.
+"""
+
 import glob
 import json
 import os
@@ -18,13 +21,17 @@ def tensors(folder):
 
 
 def unpack(parts, quantiser):
-    """One packed linear as float32 [out, in]: its rows for the unit vectors, exact because all else is zero."""
-    second = quantiser.get("checkpoint_format") == "gptq_v2"  # stores the zero itself; the others one less
+    """One packed linear as float32 [out, in]: what it gives for unit vectors, which is exact."""
+    second = (
+        quantiser.get("checkpoint_format") == "gptq_v2"
+    )  # stores the zero itself; the others one less
     kind = qlinear_torch.QuantLinear if second else qlinear_torch_zp.QuantLinear
     columns, rows = parts["qweight"].shape[0] * 8, parts["qweight"].shape[1]
     linear = kind(quantiser["bits"], quantiser["group_size"], columns, rows, False)
     linear.qweight, linear.qzeros = parts["qweight"], parts["qzeros"]
-    linear.scales = parts["scales"].float()  # in fp16 the product of scale and integer would be rounded
+    linear.scales = parts[
+        "scales"
+    ].float()  # in fp16 the product of scale and integer would be rounded
     return linear(torch.eye(columns)).t().contiguous()
 
 
@@ -41,7 +48,9 @@ def unpacked(held, quantiser):
 
 
 def _from_pretrained(folder, dtype):
-    model, report = Gemma4ForConditionalGeneration.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+    model, report = Gemma4ForConditionalGeneration.from_pretrained(
+        folder, dtype=dtype, output_loading_info=True
+    )
     wrong = {what: names for what, names in report.items() if names}
     if wrong:
         raise SystemExit(f"{folder}: expected every tensor to be used and found, got {wrong}")
@@ -57,5 +66,9 @@ def load(folder, dtype):
     with tempfile.TemporaryDirectory() as plain:
         with open(os.path.join(plain, "config.json"), "w", encoding="utf-8") as file:
             json.dump(config, file)
-        save_file(unpacked(tensors(folder), quantiser), os.path.join(plain, "model.safetensors"), {"format": "pt"})
+        save_file(
+            unpacked(tensors(folder), quantiser),
+            os.path.join(plain, "model.safetensors"),
+            {"format": "pt"},
+        )
         return _from_pretrained(plain, dtype)

@@ -1,4 +1,7 @@
-"""Computes what tests/golden/parity holds of one case: logits, greedy tokens, and what bf16 costs transformers."""
+"""Computes what tests/golden/parity holds of one case: logits, greedy tokens, and what bf16 costs
+transformers.
+"""
+
 import hashlib
 import os
 import platform
@@ -45,13 +48,15 @@ def greedy(model, tokens):
 
 
 def prompt_and_greedy(case, model, length):
-    """The first prompt whose continuation has no media placeholder: transformers treats those as pictures."""
+    """The first prompt that is not continued by a media token, which is read as a picture."""
     for attempt in range(100):
         tokens = cases.prompt(case, length, attempt)
         out, margins = greedy(model, tokens)
         if not any(cases.is_media(case, token) for token in out):
             return tokens, out, margins
-    raise SystemExit(f"{case.name}: expected a prompt of {length} tokens without media in its continuation")
+    raise SystemExit(
+        f"{case.name}: expected a prompt of {length} tokens without media in its continuation"
+    )
 
 
 def row(logits, position, ids):
@@ -76,8 +81,12 @@ def differences(exact, rounded, rows, ids):
 
 
 def loss(values):
-    return {"mean": number(values.mean()), "p99": number(values.quantile(0.99)), "max": number(values.max()),
-            "values": values.numel()}
+    return {
+        "mean": number(values.mean()),
+        "p99": number(values.quantile(0.99)),
+        "max": number(values.max()),
+        "values": values.numel(),
+    }
 
 
 def record_prompt(case, exact, rounded, length, ids):
@@ -87,7 +96,13 @@ def record_prompt(case, exact, rounded, length, ids):
     bf16 = rounded(torch.tensor([tokens])).logits[0, at].float()
     rows = [row(f32[i], position, ids) for i, position in enumerate(at)]
     lost = differences(f32, bf16, rows, ids)
-    return {"tokens": tokens, "rows": rows, "greedy": out, "margins": margins, "bf16_loss": loss(lost)}, lost
+    return {
+        "tokens": tokens,
+        "rows": rows,
+        "greedy": out,
+        "margins": margins,
+        "bf16_loss": loss(lost),
+    }, lost
 
 
 def record(case, folder=None):
@@ -96,13 +111,18 @@ def record(case, folder=None):
     with tempfile.TemporaryDirectory() as made, torch.no_grad():
         make_checkpoint([made, *case.checkpoint])
         exact, rounded = load(made, torch.float32), load(made, torch.bfloat16)
-        prompts, lost = zip(*(record_prompt(case, exact, rounded, n, ids) for n in cases.lengths(case.sizes)))
+        prompts, lost = zip(
+            *(record_prompt(case, exact, rounded, n, ids) for n in cases.lengths(case.sizes))
+        )
         sha256 = digest(made)
     return {
         "made_by": "scripts/golden",
         "versions": {
-            "python": platform.python_version(), "numpy": numpy.__version__, "torch": torch.__version__,
-            "transformers": transformers.__version__, "auto-round": _version("auto-round"),
+            "python": platform.python_version(),
+            "numpy": numpy.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "auto-round": _version("auto-round"),
         },
         "checkpoint": list(case.checkpoint),
         "checkpoint_sha256": sha256,

@@ -1,4 +1,5 @@
 """tools/checkpoint writes the published layout, and the same bytes on every machine."""
+
 import glob
 import hashlib
 import json
@@ -21,7 +22,7 @@ ITEM = {"F32": "<f4", "I32": "<u4", "F16": "<f2", "BF16": "<u2"}
 
 
 def read(folder):
-    """name -> array of a folder's safetensors files, after checking that each file has no gap and no overlap."""
+    """name -> array of a folder's safetensors files; each must have no gap and no overlap."""
     held = {}
     for path in sorted(glob.glob(os.path.join(folder, "*.safetensors"))):
         with open(path, "rb") as file:
@@ -66,13 +67,20 @@ class Layout(unittest.TestCase):
 
     def test_every_preset_has_one_name_for_one_tensor(self):
         for name, sizes in PRESETS.items():
-            names = [t.name for t in manifest.text(sizes) + manifest.dead_key_values(sizes) + towers.tensors(sizes)]
+            names = [
+                t.name
+                for t in manifest.text(sizes)
+                + manifest.dead_key_values(sizes)
+                + towers.tensors(sizes)
+            ]
             self.assertEqual(len(names), len(set(names)), name)
 
     def test_packed_linears_stand_for_the_plain_ones(self):
         plain, _ = make("--preset", "odd-b", "--seed", "9")
         for form in int4.FORMS:
-            packed, config = make("--preset", "odd-b", "--seed", "9", "--form", form, "--group", "32")
+            packed, config = make(
+                "--preset", "odd-b", "--seed", "9", "--form", form, "--group", "32"
+            )
             bases = [name.removesuffix(".qweight") for name in packed if name.endswith(".qweight")]
             self.assertGreater(len(bases), 40)
             for base in bases:
@@ -81,7 +89,9 @@ class Layout(unittest.TestCase):
                 # half a step by rounding; the far end of a full range is clamped by up to one step
                 self.assertTrue((np.abs(want - got) <= 1.001 * scale + 1e-7).all(), base)
             zero = 0x88888888 if form == "gptq_v2" else 0x77777777
-            self.assertTrue(all((v == zero).all() for n, v in packed.items() if n.endswith(".qzeros")))
+            self.assertTrue(
+                all((v == zero).all() for n, v in packed.items() if n.endswith(".qzeros"))
+            )
             self.assertEqual(any(n.endswith(".g_idx") for n in packed), form != "auto-round")
             self.assertEqual(config["quantization_config"]["group_size"], 32)
 
@@ -92,9 +102,14 @@ class Layout(unittest.TestCase):
         self.assertTrue(((np.abs(scales) < 2**-14) & (scales != 0)).any())
 
     def test_linears_that_stay_plain_are_named_in_the_config(self):
-        packed, config = make("--preset", "odd-f", "--form", "auto-round", "--group", "32", "--plain", "down_proj")
-        plain = {t.name.removesuffix(".weight") for t in manifest.text(PRESETS["odd-f"])
-                 if t.linear and t.name in packed}
+        packed, config = make(
+            "--preset", "odd-f", "--form", "auto-round", "--group", "32", "--plain", "down_proj"
+        )
+        plain = {
+            t.name.removesuffix(".weight")
+            for t in manifest.text(PRESETS["odd-f"])
+            if t.linear and t.name in packed
+        }
         self.assertEqual(set(config["quantization_config"]["extra_config"]), plain)
         self.assertIn("model.language_model.layers.0.self_attn.q_proj", plain)  # 48 rows
         self.assertIn("model.language_model.layers.4.mlp.down_proj", plain)  # asked for
@@ -110,7 +125,10 @@ class Layout(unittest.TestCase):
 class Values(unittest.TestCase):
     def test_bf16_rounds_to_nearest_even(self):
         bits = np.array([0x3F808000, 0x3F818000, 0x3F808001, 0x3F807FFF], dtype=np.uint32)
-        self.assertEqual([hex(b) for b in to_bf16_bits(bits.view(np.float32))], ["0x3f80", "0x3f82", "0x3f81", "0x3f80"])
+        self.assertEqual(
+            [hex(b) for b in to_bf16_bits(bits.view(np.float32))],
+            ["0x3f80", "0x3f82", "0x3f81", "0x3f80"],
+        )
 
     def test_the_normal_table_is_one(self):
         table = normal_table(1.0).astype(np.float64)
