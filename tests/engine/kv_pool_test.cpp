@@ -80,6 +80,15 @@ TEST_CASE("kv_pool: admission keeps back the rows of one step where a window is 
     CHECK(pool.rows_that_fit(second, 0, 100) == 12);  // only its own
 }
 
+TEST_CASE("kv_pool: nothing is kept back for sequences that are shorter than their window") {
+    kv_pool pool{make(4, {{64, 4, 1}}), 64};
+    sequence_pages first{}, second{};
+    CHECK(pool.admit(first, 8, true));
+    CHECK(pool.admit(second, 8, false));
+    CHECK(pool.rows_that_fit(first, 0, 8) == 8);
+    CHECK(pool.rows_that_fit(second, 0, 8) == 8);
+}
+
 TEST_CASE("kv_pool: a sequence that is alone may use a pool too small to keep anything back") {
     kv_pool pool{make(4, {{8, 3, 1}}), 64};
     CHECK(pool.can_ever_hold(1000));

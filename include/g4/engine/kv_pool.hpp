@@ -18,6 +18,7 @@ struct held_pages {
     std::vector<std::int32_t> pages;
     std::int32_t skipped = 0;   // at the front, given back because no later row sees them
     std::int32_t promised = 0;  // it may always hold so many
+    std::int32_t borrows = 0;   // at most so many more, while a chunk of its prompt runs
 
     std::int32_t count() const { return static_cast<std::int32_t>(pages.size()); }
     std::int32_t owed() const { return std::max(0, promised - count()); }
@@ -35,7 +36,7 @@ class kv_pool {
     kv_pool(const capacity& reserved, std::int32_t step_rows)
         : page_tokens_{reserved.page_tokens}, step_rows_{step_rows} {
         for (const cache_kind& kind : reserved.kinds) {
-            pool one{.kind = kind, .free = {}, .owed = 0};
+            pool one{.kind = kind, .free = {}, .owed = 0, .borrows = 0};
             one.free.resize(static_cast<std::size_t>(kind.pages));
             std::iota(one.free.rbegin(), one.free.rend(), 0);  // page 0 is taken first
             pools_.push_back(std::move(one));
@@ -63,15 +64,21 @@ class kv_pool {
     /// Promises a sequence its pages; false, and nothing has changed, when they are not there.
     ///   alone  no other sequence is live: then nothing is kept back
     bool admit(sequence_pages& of, std::int32_t positions, bool alone) {
+        const auto borrowed = [&](const pool& one) {
+            return pages_of(positions) - promise(one.kind, positions);
+        };
         for (const pool& one : pools_) {
             const std::int32_t kept =
-                alone || one.kind.window_tokens == 0 ? 0 : pages_of(step_rows_);
+                alone ? 0 : std::min(pages_of(step_rows_), one.borrows + borrowed(one));
             if (promise(one.kind, positions) + kept > unpromised(one)) return false;
         }
         for (std::size_t k = 0; k < pools_.size(); ++k) {
-            of[k] = held_pages{
-                .pages = {}, .skipped = 0, .promised = promise(pools_[k].kind, positions)};
+            of[k] = held_pages{.pages = {},
+                               .skipped = 0,
+                               .promised = promise(pools_[k].kind, positions),
+                               .borrows = borrowed(pools_[k])};
             pools_[k].owed += of[k].promised;
+            pools_[k].borrows += of[k].borrows;
         }
         return true;
     }
@@ -125,6 +132,7 @@ class kv_pool {
         for (std::size_t k = 0; k < pools_.size(); ++k) {
             pools_[k].free.insert(pools_[k].free.end(), of[k].pages.begin(), of[k].pages.end());
             pools_[k].owed -= of[k].owed();
+            pools_[k].borrows -= of[k].borrows;
             of[k] = {};
         }
     }
@@ -142,7 +150,7 @@ class kv_pool {
         for (std::size_t k = 0; k < pools_.size(); ++k) {
             const pool& one = pools_[k];
             std::vector<int> seen(static_cast<std::size_t>(one.kind.pages));
-            std::int32_t owed = 0;
+            std::int32_t owed = 0, borrows = 0;
             const auto see = [&](std::int32_t page) {
                 G4_ASSERT(page >= 0 && page < one.kind.pages, "kv_pool: page ", page);
                 G4_ASSERT(++seen[static_cast<std::size_t>(page)] == 1, "kv_pool: kind ", k,
@@ -152,10 +160,12 @@ class kv_pool {
             for (const sequence_pages* pages : live) {
                 std::ranges::for_each((*pages)[k].pages, see);
                 owed += (*pages)[k].owed();
+                borrows += (*pages)[k].borrows;
             }
             G4_ASSERT(std::ranges::count(seen, 1) == one.kind.pages, "kv_pool: kind ", k,
                       " lost a page");
             G4_ASSERT(owed == one.owed, "kv_pool: expected ", owed, " owed, got ", one.owed);
+            G4_ASSERT(borrows == one.borrows, "kv_pool: kind ", k, " keeps back a wrong number");
             G4_ASSERT(unpromised(one) >= 0, "kv_pool: kind ", k, " owes more than is free");
         }
     }
@@ -165,6 +175,7 @@ class kv_pool {
         cache_kind kind;
         std::vector<std::int32_t> free;  // the last is taken first
         std::int32_t owed = 0;           // promised and not taken yet, over all sequences
+        std::int32_t borrows = 0;        // that all sequences together may want beyond that
     };
 
     std::int32_t pages_of(std::int32_t positions) const {

@@ -62,6 +62,7 @@ class host_sampler {
         G4_ASSERT(logits.size() == static_cast<std::size_t>(vocabulary_), "sampler: expected ",
                   vocabulary_, " logits, got ", logits.size());
         const sampling& how = want.how;
+        G4_ASSERT(how.top_logprobs <= vocabulary_, "sampler: ", how.top_logprobs, " alternatives");
         row_.begin(logits);
         if (!row_.sound()) return nothing(how, top);
         double log_total = 0;
