@@ -89,6 +89,9 @@ def main():
     if unknown:
         p.error(f"names: expected some of {[case.name for case in CASES]}, got {sorted(unknown)}")
     from tools.reference.record import record  # torch takes seconds to import: not for --help
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
     wrong = []
     for case in CASES:
