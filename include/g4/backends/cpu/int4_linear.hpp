@@ -38,9 +38,10 @@ template <class Work> double fastest_seconds(int repeats, const Work& work) {
     return best;
 }
 
-/// The fastest variant for `tokens` tokens, by its time on a small matrix that lies in cache.
-/// Cost: about a millisecond.
-inline int4_variant fastest_int4(isa best, std::int32_t tokens, std::int32_t passes) {
+namespace detail {
+
+/// Seconds of one variant on a small matrix that lies in cache.
+inline double int4_seconds(const int4_variant& variant, std::int32_t tokens, std::int32_t passes) {
     constexpr std::int32_t rows = 64, columns = 1024, group = 128;
     int4_panels shape;
     shape.rows = rows;
@@ -53,13 +54,23 @@ inline int4_variant fastest_int4(isa best, std::int32_t tokens, std::int32_t pas
     quantised_buffer x{tokens, columns};
     x.shape(tokens, group, columns / group, passes);
     const std::vector<float> row(columns, 1.0f);
-    for (std::int32_t t = 0; t < tokens; ++t) x.put(rows_for(best), t, row.data(), columns);
+    for (std::int32_t t = 0; t < tokens; ++t)
+        x.put(rows_for(variant.needs), t, row.data(), columns);
     std::vector<float> result(static_cast<std::size_t>(tokens) * rows);
+    return fastest_seconds(
+        3, [&] { variant.run(shape, x.rows(), result.data(), rows, 0, shape.count()); });
+}
+
+}  // namespace detail
+
+/// The fastest variant over one token and a block of many: one for both, so that a token's bits do
+/// not depend on its company. Cost: a few milliseconds.
+inline int4_variant fastest_int4(isa most, std::int32_t passes) {
     int4_variant fastest;
     double least = 1e30;
-    for (const int4_variant& variant : int4_variants(best)) {
-        const double took = fastest_seconds(
-            3, [&] { variant.run(shape, x.rows(), result.data(), rows, 0, shape.count()); });
+    for (const int4_variant& variant : int4_variants(most)) {
+        const double took = detail::int4_seconds(variant, 1, passes) *
+                            detail::int4_seconds(variant, 2 * block_tokens, passes);
         if (took < least) fastest = variant;
         least = std::min(least, took);
     }
