@@ -127,7 +127,8 @@ class safetensors_writer {
             if (tensor.name == name) return tensor;
         throw internal_error{"safetensors_writer: no tensor ", name};
     }
-    const std::vector<written_tensor>& tensors() const { return tensors_; }
+    const std::vector<written_tensor>& tensors() const& { return tensors_; }
+    void tensors() && = delete;  // a loop over them would outlive them
 
     /// The header as text; a test may change it and join it with data() itself.
     boost::json::object header() const {
