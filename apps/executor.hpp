@@ -28,10 +28,10 @@ struct run_options {
 /// Everything that must live as long as the executor.
 struct running_model {
     model_config_file config;
-    loaded_weights weights;
-    std::unique_ptr<dummy_weights> made_up;
-    std::unique_ptr<plan> planned;
-    std::unique_ptr<executor> runs;
+    loaded_weights weights{};
+    std::unique_ptr<dummy_weights> made_up{};
+    std::unique_ptr<plan> planned{};
+    std::unique_ptr<executor> runs{};
     std::int32_t max_model_len = 0;
 
     const weight_table& table() const { return made_up ? made_up->table() : weights.table; }
