@@ -14,7 +14,7 @@ namespace g4 {
 ///          nibble of (r, c) = (qweight[c / 8, r] >> 4 * (c % 8)) & 15
 ///          data   int32 [columns / 8, rows]          (qweight, as GPTQ and AutoRound store it)
 ///          scales scale_type [ceil(columns / group), rows]; may be negative or subnormal
-/// Neither pointer need be aligned to more than 8 bytes.
+/// Each pointer is aligned to its element, and need not be to more: files pack tensors densely.
 struct weight {
     enum class form : std::uint8_t { plain, int4 };
     form stored = form::plain;

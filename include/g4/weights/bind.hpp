@@ -4,6 +4,7 @@
 #include "g4/core/log.hpp"
 #include "g4/gate/weights.hpp"
 #include "g4/weights/checkpoint.hpp"
+#include "g4/weights/declared.hpp"
 #include "g4/weights/int4.hpp"
 #include "g4/weights/names.hpp"
 #include "g4/weights/quantization.hpp"
@@ -23,14 +24,6 @@
 #include <vector>
 
 namespace g4 {
-
-/// One weight that a declaration wants. A vector has columns 1; several axes that the file stores
-/// as one are joined.
-struct declared_weight {
-    std::string name;  // in full: "model.language_model.layers.0.self_attn.q_proj.weight"
-    std::int64_t rows = 0, columns = 1;
-    bool linear = false;  // the weight of a linear: may be stored quantised
-};
 
 /// Every declared weight, by its declared name.
 ///   files      must outlive the table; keeps copies of tensors whose place in the file does not
