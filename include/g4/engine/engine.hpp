@@ -1,5 +1,6 @@
 // The thread that keeps an executor busy with what requests need, and tells them what came.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -106,6 +107,7 @@ class engine {
     void cancel(request_id id) {
         {
             const std::lock_guard lock{mutex_};
+            if (failed_) return;
             cancels_.push_back(id);
         }
         wake_.notify_one();
@@ -114,7 +116,7 @@ class engine {
     /// Whether every request had ended, and its sink had returned, before the time was over.
     bool wait_idle(std::chrono::milliseconds timeout) {
         std::unique_lock lock{mutex_};
-        return idle_.wait_for(lock, timeout, [&] { return unfinished_ == 0; });
+        return idle_.wait_for(lock, timeout, [&] { return unfinished_ == 0 && !delivering_; });
     }
 
     engine_stats stats() const {
@@ -140,14 +142,19 @@ class engine {
     void run() {
         try {
             while (take_calls()) {
+                if (!events_.empty()) tell();  // who cancelled need not wait for the next step
                 advance();
-                deliver();
-                publish();
+                tell();
             }
             stop();
         } catch (const std::exception& error) {
             fail(error.what());
         }
+    }
+
+    void tell() {
+        publish();
+        deliver();
     }
 
     /// Takes over what other threads asked for, and sleeps while there is nothing to do.
@@ -195,14 +202,14 @@ class engine {
     void deliver() {
         for (addressed_event& one : std::exchange(events_, {})) {
             const auto sink = sinks_.find(one.id);
-            G4_ASSERT(sink != sinks_.end(), "engine: an event of request ", one.id,
-                      " after its last");
+            G4_ASSERT(sink != sinks_.end(), "engine: request ", one.id, " has had its last event");
             const bool last = one.event.finish != finish_reason::none;
             call(sink->second, std::move(one.event));
-            if (!last) continue;
-            sinks_.erase(sink);
-            ++ended_;
+            if (last) sinks_.erase(sink);
         }
+        const std::lock_guard lock{mutex_};
+        delivering_ = false;
+        if (unfinished_ == 0) idle_.notify_all();
     }
 
     /// A sink that throws breaks its contract; that must not end the others' answers.
@@ -214,10 +221,15 @@ class engine {
         }
     }
 
+    /// What others may ask about, true before they hear of it by an event.
     void publish() {
         const scheduler_counts& counts = scheduler_.counts();
+        const auto ended = std::ranges::count_if(events_, [](const addressed_event& one) {
+            return one.event.finish != finish_reason::none;
+        });
         const std::lock_guard lock{mutex_};
-        unfinished_ -= std::exchange(ended_, 0);
+        unfinished_ -= ended;
+        delivering_ = !events_.empty();
         stats_.running = scheduler_.running();
         stats_.prompt_tokens = counts.prompt_tokens;
         stats_.generated_tokens = counts.generated_tokens;
@@ -233,14 +245,12 @@ class engine {
             if (kind.window_tokens == 0 || stats_.pages == 0) stats_.pages = kind.pages;
         }
         admissible_ = scheduler_.waiting() > 0 ? 0 : scheduler_.free_slots();
-        if (unfinished_ == 0) idle_.notify_all();
     }
 
     /// The engine is being destroyed: cancels what is left, and leaves the executor at rest.
     void stop() {
         for (const auto& [id, sink] : sinks_) scheduler_.cancel(id, events_);
-        deliver();
-        publish();
+        tell();
         for (; in_flight_ > 0; --in_flight_) executor_.wait();
     }
 
@@ -254,17 +264,15 @@ class engine {
             failure_ = concat("engine: the executor failed and takes no more requests: ", why);
             arrived.swap(arrived_);
         }
-        deliver();  // what had ended before
+        tell();  // what had come before
         scheduler_.abandon();
         for (arrival& one : arrived) sinks_.emplace(one.id, std::move(one.sink));
         generation_event event;
         event.finish = finish_reason::failed;
         event.error = failure_;
-        for (const auto& [id, sink] : sinks_) call(sink, generation_event{event});
-        ended_ += static_cast<std::int64_t>(sinks_.size());
+        for (const auto& [id, sink] : sinks_) events_.push_back({id, event});
         failures_ = static_cast<std::int64_t>(sinks_.size());
-        sinks_.clear();
-        publish();
+        tell();
     }
 
     executor& executor_;
@@ -275,7 +283,6 @@ class engine {
     std::unordered_map<request_id, event_sink> sinks_;
     std::vector<addressed_event> events_;
     int in_flight_ = 0;
-    std::int64_t ended_ = 0;     // since the last publish
     std::int64_t failures_ = 0;  // requests that the executor left behind
 
     mutable std::mutex mutex_;  // over what follows
@@ -283,7 +290,8 @@ class engine {
     std::vector<arrival> arrived_;
     std::vector<request_id> cancels_;
     engine_stats stats_;
-    std::int64_t unfinished_ = 0;  // sinks that wait for their last event
+    std::int64_t unfinished_ = 0;  // requests that run or wait
+    bool delivering_ = false;      // events are on their way to sinks
     std::int32_t admissible_ = 0;  // arrivals that would get a slot at once
     request_id last_id_ = 0;
     bool stopping_ = false, failed_ = false;
