@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -154,15 +155,17 @@ class chat_value {
     std::vector<std::pair<std::string_view, chat_value>> sorted_members() const {
         if (!is_mapping()) fail("an object");
         struct member_of {
-            std::string lower;
+            std::string lower;  // UTF-8 sorts by code points, as Python's texts do
+            std::size_t place;  // equal keys keep their order
             const boost::json::key_value_pair* pair;
+            bool operator<(const member_of& other) const {
+                return std::tie(lower, place) < std::tie(other.lower, other.place);
+            }
         };
         std::vector<member_of> all;
         for (const boost::json::key_value_pair& pair : json->get_object())
-            all.push_back({lower_case(pair.key()), &pair});
-        std::stable_sort(all.begin(), all.end(), [](const member_of& a, const member_of& b) {
-            return a.lower < b.lower;  // of UTF-8: the order of code points, which is Python's
-        });
+            all.push_back({lower_case(pair.key()), all.size(), &pair});
+        std::sort(all.begin(), all.end());
         std::vector<std::pair<std::string_view, chat_value>> sorted;
         for (const member_of& one : all) {
             const std::string_view key = one.pair->key();

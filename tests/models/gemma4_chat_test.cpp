@@ -137,8 +137,8 @@ TEST_CASE("chat: the renderings that the specification of the template shows") {
           "<bos><|turn>user\nHi<turn|>\n<|turn>model\n");
     const char* call = R"({"messages": [{"role": "user", "content": "w?"},
         {"role": "assistant", "reasoning": "think", "tool_calls": [{"id": "1", "function":
-            {"name": "get_weather", "arguments": {"tags": ["x", "y"], "opts": {"z": null, "a": true},
-             "location": "Paris", "days": 3}}}]},
+            {"name": "get_weather", "arguments": {"tags": ["x", "y"], "location": "Paris",
+             "opts": {"z": null, "a": true}, "days": 3}}}]},
         {"role": "tool", "tool_call_id": "1", "content": "sunny"}],
         "kwargs": {"enable_thinking": true}})";
     CHECK(rendered(july, call) ==
@@ -178,6 +178,23 @@ TEST_CASE("chat: what a template refuses names the message and the field") {
           {"properties": {"a": {"type": "object", "required": 3}}}}}]})") ==
           "tools[0].function.parameters.properties.a.required: expected a list, got a number");
     CHECK(refusal(april, R"({"messages": []})") == "messages: expected at least one, got none");
+}
+
+TEST_CASE("chat: the template that the bundled checkpoints carry is known, saved anew or not") {
+    for (const char* form : {"bf16", "autoround"}) {
+        std::ifstream in{
+            concat(G4_SOURCE_DIR "/models/gemma4/nano/", form, "/chat_template.jinja")};
+        REQUIRE(in.good());
+        std::stringstream text;
+        text << in.rdbuf();
+        std::string with_carriage_returns;
+        for (const char letter : text.str())
+            with_carriage_returns += letter == '\n' ? "\r\n" : std::string(1, letter);
+        const char* hi = R"({"messages": [{"role": "user", "content": "Hi"}]})";
+        for (const std::string& source : {text.str(), text.str() + "\n\n", with_carriage_returns})
+            CHECK(rendered(*gemma4::make_chat_template(source), hi) == rendered(july, hi));
+        CHECK_THROWS_AS(gemma4::make_chat_template(text.str() + "x"), input_error);
+    }
 }
 
 TEST_CASE("chat: a template that is none of the published ones is refused with the way out") {
