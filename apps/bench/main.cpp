@@ -2,7 +2,7 @@
 #include "apps/bench/options.hpp"
 #include "apps/bench/read_limit.hpp"
 #include "apps/bench/report.hpp"
-#include "apps/executor.hpp"
+#include "apps/start_model.hpp"
 #include <cstdio>
 #include <fstream>
 
@@ -40,7 +40,7 @@ apps::bench_setting setting_of(const apps::running_model& m, const apps::bench_o
     const stored_bytes bytes = apps::bytes_in(m.table());
     const double sequences = o.batch_size, prompt = o.input_len * sequences;
     apps::bench_setting out{.model = m.config.folder.string(), .processor = processor_name()};
-    out.threads = o.threads > 0 ? o.threads : cpu::usable_processors();
+    out.threads = m.threads;
     out.read_limit = apps::read_limit(static_cast<unsigned>(out.threads));
     out.decode = traffic_of(*m.planned, bytes, {sequences, sequences}, sequences,
                             o.input_len + o.output_len / 2.0);

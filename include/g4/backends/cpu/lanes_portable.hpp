@@ -68,10 +68,10 @@ G4_CPU_INLINE void store_bf16(void* at, f32v x) {
 G4_CPU_INLINE void load_bf16_pair(const void* at, f32v& even, f32v& odd) {
     std::uint16_t bits[2 * lanes];
     std::memcpy(bits, at, sizeof bits);
-    for (int i = 0; i < lanes; ++i) {
-        even[i] = bf16_to_float(bits[2 * i]);
-        odd[i] = bf16_to_float(bits[2 * i + 1]);
-    }
+    even = f32v{bf16_to_float(bits[0]), bf16_to_float(bits[2]), bf16_to_float(bits[4]),
+                bf16_to_float(bits[6])};
+    odd = f32v{bf16_to_float(bits[1]), bf16_to_float(bits[3]), bf16_to_float(bits[5]),
+               bf16_to_float(bits[7])};
 }
 /// Whole numbers as 256 * high + low, both signed bytes.
 G4_CPU_INLINE void store_bytes(f32v whole, std::int8_t* low, std::int8_t* high) {

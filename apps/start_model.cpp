@@ -1,44 +1,15 @@
-// A model folder brought to run: weights, plan, reserved caches and a back end for this machine.
-#pragma once
-#include "apps/model.hpp"
+// The one file of the programs that includes the back ends.
+#include "apps/start_model.hpp"
 #include "g4/backends/cpu/executor.hpp"
 #include "g4/engine/kv_sizing.hpp"
-#include "g4/weights/dummy.hpp"
-#include <cstdio>
 #include <fstream>
-#include <memory>
-#include <optional>
 
 namespace g4::apps {
 
-/// What a program lets its user choose about how a model runs.
-struct run_options {
-    std::string device = "auto";            // auto, cpu
-    bool dummy_weights = false;             // sizes of the config, values made up
-    std::optional<std::int32_t> max_model_len{};  // none: as long as model and memory allow
-    std::int32_t max_num_seqs = 64;
-    std::int32_t max_num_batched_tokens = 512;
-    std::optional<double> kv_cache_bytes{};  // none: a quarter of the memory that is free, at most
-                                             // four GiB, and no more than all sequences need
-    int threads = 0;
-    int activation_bits = 16;
-    bool int4_dummy = true;                 // dummy linears as W4A16 g128, else bf16
-};
-
-/// Everything that must live as long as the executor.
-struct running_model {
-    model_config_file config;
-    loaded_weights weights{};
-    std::unique_ptr<dummy_weights> made_up{};
-    std::unique_ptr<plan> planned{};
-    std::unique_ptr<executor> runs{};
-    std::int32_t max_model_len = 0;
-
-    const weight_table& table() const { return made_up ? made_up->table() : weights.table; }
-};
+namespace {
 
 /// Bytes that the system says can be had without swapping; 0 where it does not say.
-inline double available_memory() {
+double available_memory() {
     std::ifstream file{"/proc/meminfo"};
     for (std::string name, unit; file >> name;) {
         double kilobytes = 0;
@@ -48,12 +19,10 @@ inline double available_memory() {
     return 0;
 }
 
-namespace detail {
-
 /// The budget for caches, and the longest sequence when the user names none.
-inline std::vector<kv_reservation> reserve(const plan& p, const run_options& options,
-                                           std::int64_t longest, std::int32_t& max_model_len,
-                                           std::int32_t step_rows, const logger& log) {
+std::vector<kv_reservation> reserve(const plan& p, const run_options& options,
+                                    std::int64_t longest, std::int32_t& max_model_len,
+                                    std::int32_t step_rows, const logger& log) {
     const double free = available_memory();
     kv_budget budget{.bytes = options.kv_cache_bytes.value_or(
                          std::min(free > 0 ? free / 4 : 1e9, 4.0 * (1 << 30))),
@@ -76,8 +45,8 @@ inline std::vector<kv_reservation> reserve(const plan& p, const run_options& opt
     }
 }
 
-inline void print_reserved(const plan& p, const std::vector<kv_reservation>& kinds,
-                           const launch& size, const logger& log) {
+void print_reserved(const plan& p, const std::vector<kv_reservation>& kinds, const launch& size,
+                    const logger& log) {
     double sum = 0;
     for (const kv_reservation& k : kinds) {
         sum += k.bytes();
@@ -91,11 +60,9 @@ inline void print_reserved(const plan& p, const std::vector<kv_reservation>& kin
              size.wanted, " of them wanted");
 }
 
-}  // namespace detail
+}  // namespace
 
-/// Loads a folder and makes it ready. Every byte is reserved here; progress goes to the log.
-/// Errors: input_error for what is wrong with folder or options.
-inline running_model start_model(const std::filesystem::path& folder, const run_options& options,
+running_model start_model(const std::filesystem::path& folder, const run_options& options,
                                  const logger& log) {
     if (options.device != "auto" && options.device != "cpu")
         throw input_error{"--device: expected auto or cpu, got \"", options.device,
@@ -112,10 +79,10 @@ inline running_model start_model(const std::filesystem::path& folder, const run_
     out.planned = std::make_unique<plan>(compile_plan(program, bytes_in(out.table())));
     const std::int32_t rows = std::min(std::max(options.max_num_batched_tokens, 1), 512);
     const std::int32_t wanted = std::max(options.max_num_seqs, 64);
-    const auto kinds = detail::reserve(*out.planned, options,
+    const auto kinds = reserve(*out.planned, options,
                                        out.config.model.max_position_embeddings,
                                        out.max_model_len, rows, log);
-    detail::print_reserved(*out.planned, kinds,
+    print_reserved(*out.planned, kinds,
                            {static_cast<double>(rows), static_cast<double>(std::min(rows, wanted))},
                            log);
     cpu::cpu_options cpu;
@@ -127,6 +94,7 @@ inline running_model start_model(const std::filesystem::path& folder, const run_
     cpu.threads = options.threads;
     cpu.activation_bits = options.activation_bits;
     cpu.log = log;
+    out.threads = options.threads > 0 ? options.threads : cpu::usable_processors();
     out.runs = cpu::make_cpu_executor(*out.planned, out.table(), cpu);
     return out;
 }

@@ -1,0 +1,77 @@
+// A model folder as it is served: what runs it, and the texts around it.
+#pragma once
+#include "apps/start_model.hpp"
+#include "apps/serve/generation_config.hpp"
+#include "apps/serve/options.hpp"
+#include "g4/engine/engine.hpp"
+#include "g4/serve/service.hpp"
+#include "g4/weights/quantization.hpp"
+#include <future>
+#include <memory>
+#include <utility>
+
+namespace g4::apps {
+
+/// Everything of a server that comes from a model folder, in the order of its destruction.
+struct loaded_model {
+    running_model model;
+    serve::served_model served;
+    std::unique_ptr<engine> runs;
+};
+
+inline run_options to_run(const serve_options& options) {
+    run_options out;
+    out.device = options.device;
+    out.dummy_weights = options.dummy_weights;
+    out.max_model_len = options.max_model_len;
+    if (options.max_num_seqs) out.max_num_seqs = *options.max_num_seqs;
+    if (options.max_num_batched_tokens)
+        out.max_num_batched_tokens = *options.max_num_batched_tokens;
+    if (options.threads) out.threads = *options.threads;
+    out.activation_bits = options.int8_activations ? 8 : 16;
+    return out;
+}
+
+/// Loads weights and texts side by side. Errors: input_error for what is wrong with the folder.
+inline loaded_model load_model(const serve_options& options, const logger& log) {
+    const std::filesystem::path folder = options.model;
+    if (!options.dummy_weights) {
+        const auto quantised = quantization::read(folder, log);
+        check_quantization(options.quantization, quantised ? quantised->method() : std::string{});
+    }
+    auto words = std::async(std::launch::async, [&] {
+        return std::make_shared<const tokenizer>(tokenizer::load(folder / "tokenizer.json"));
+    });
+    const run_options run = to_run(options);
+    loaded_model out{start_model(folder, run, log), {}, {}};
+    serve::served_model& served = out.served;
+    served.words = words.get();
+    const std::int32_t vocabulary = out.model.runs->reserved().vocabulary;
+    if (served.words->size() > vocabulary)
+        throw input_error{(folder / "tokenizer.json").string(), ": expected at most ", vocabulary,
+                          " entries, the model's vocabulary, got ", served.words->size()};
+    served.names = options.served_names;
+    if (served.names.empty()) served.names.push_back(options.model);
+    served.root = options.model;
+    served.conversation = load_chat_template(out.model.config, options.chat_template);
+    if (!served.conversation)
+        log.warning(options.model, ": no chat template: /v1/chat/completions is refused; ",
+                    "--chat-template builtin serves it");
+    served.bounds.vocabulary = vocabulary;
+    served.bounds.max_model_len = out.model.max_model_len;
+    served.bounds.defaults = read_generation_defaults(options);
+    served.bounds.limits.logprobs = std::min<std::int64_t>(options.max_logprobs, vocabulary);
+    served.end_tokens = read_end_tokens(folder, vocabulary);
+    served.begin_token = served.words->id_of("<bos>");
+    served.default_template_kwargs = options.default_template_kwargs;
+    engine_options engine_asks{.max_model_len = out.model.max_model_len,
+                               .max_num_batched_tokens = run.max_num_batched_tokens,
+                               .max_num_seqs = run.max_num_seqs,
+                               .max_waiting = options.max_queued_requests,
+                               .chunked_prefill = options.chunked_prefill,
+                               .log = log};
+    out.runs = std::make_unique<engine>(*out.model.runs, std::move(engine_asks));
+    return out;
+}
+
+}  // namespace g4::apps

@@ -1,0 +1,44 @@
+// A model folder brought to run: weights, plan, reserved caches and a back end for this machine.
+#pragma once
+#include "apps/model.hpp"
+#include "g4/gate/executor.hpp"
+#include "g4/weights/dummy.hpp"
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace g4::apps {
+
+/// What a program lets its user choose about how a model runs.
+struct run_options {
+    std::string device = "auto";            // auto, cpu
+    bool dummy_weights = false;             // sizes of the config, values made up
+    std::optional<std::int32_t> max_model_len{};  // none: as long as model and memory allow
+    std::int32_t max_num_seqs = 64;
+    std::int32_t max_num_batched_tokens = 512;
+    std::optional<double> kv_cache_bytes{};  // none: a quarter of the memory that is free, at most
+                                             // four GiB, and no more than all sequences need
+    int threads = 0;
+    int activation_bits = 16;
+    bool int4_dummy = true;                 // dummy linears as W4A16 g128, else bf16
+};
+
+/// Everything that must live as long as the executor.
+struct running_model {
+    model_config_file config;
+    loaded_weights weights{};
+    std::unique_ptr<dummy_weights> made_up{};
+    std::unique_ptr<plan> planned{};
+    std::unique_ptr<executor> runs{};
+    std::int32_t max_model_len = 0;
+    int threads = 0;
+
+    const weight_table& table() const { return made_up ? made_up->table() : weights.table; }
+};
+
+/// Loads a folder and makes it ready. Every byte is reserved here; progress goes to the log.
+/// Errors: input_error for what is wrong with folder or options.
+running_model start_model(const std::filesystem::path& folder, const run_options& options,
+                          const logger& log);
+
+}  // namespace g4::apps
