@@ -70,7 +70,6 @@ class connection : public std::enable_shared_from_this<connection> {
         closed_ = true;
         forget_message();
         boost::system::error_code ignored;
-        socket_.shutdown(client_socket::shutdown_both, ignored);
         socket_.close(ignored);
         client_left();
     }

@@ -82,6 +82,9 @@ inline void connection::answered() {
 
 inline void connection::drop(std::string_view why) {
     host_.log.warning("http: a connection was dropped: ", why);
+    // what the kernel still holds for it is thrown away too, not sent for minutes to come
+    boost::system::error_code ignored;
+    socket_.set_option(asio::socket_base::linger{true, 0}, ignored);
     close();
 }
 
