@@ -17,12 +17,17 @@ struct sequence {
     std::map<std::int16_t, cache> caches{};
 };
 
-/// Nothing is fused, skipped, quantised or rounded between operators.
+/// What the result of each operator is kept in. bf16: as a back end loses that rounds behind every
+/// operator, which says how far from f32 an honest bf16 run of this very model may lie.
+enum class rounding : std::uint8_t { none, bf16 };
+
+/// Nothing is fused, skipped or quantised.
 class backend {
   public:
     /// `program` and `weights` must outlive it.
-    backend(const bound_program& program, const weight_table& weights, unsigned threads = 1)
-        : program_{program}, weights_{weights}, threads_{threads} {}
+    backend(const bound_program& program, const weight_table& weights, unsigned threads = 1,
+            rounding kept = rounding::none)
+        : program_{program}, weights_{weights}, threads_{threads}, kept_{kept} {}
 
     /// The result of the last call for each token: logits [tokens, vocabulary]. Continues `s`.
     activation run(sequence& s, std::span<const std::int32_t> ids) const {
@@ -41,8 +46,14 @@ class backend {
             values[static_cast<std::size_t>(i)] =
                 g.nodes[i].kind == op::input
                     ? input_of(c, c.inputs[static_cast<std::size_t>(i)], results)
-                    : run_node(s, ids, c, i, values);
+                    : rounded(run_node(s, ids, c, i, values), g.nodes[i]);
         return std::move(values[static_cast<std::size_t>(g.result)]);
+    }
+
+    activation rounded(activation x, const node& of) const {
+        if (kept_ == rounding::bf16 && of.element_bytes == bf16::bytes)
+            for (float& value : x.values) value = round_to_bf16(value);
+        return x;
     }
 
     activation input_of(const bound_call&, const feed& f,
@@ -100,6 +111,7 @@ class backend {
     const bound_program& program_;
     const weight_table& weights_;
     unsigned threads_;
+    rounding kept_;
 };
 
 }  // namespace g4::reference
