@@ -139,10 +139,13 @@ inline void tokenizer::describe_entries(const std::vector<added_token>& added) {
             if (first.value >= by_character.size()) by_character.resize(first.value + 1, -1);
             by_character[first.value] = id;
         }
-        text = entry;
         constexpr std::string_view space = "\u2581";
-        for (std::size_t at = 0; (at = text.find(space, at)) != text.npos; ++at)
-            text.replace(at, space.size(), " ");
+        text.clear();
+        for (std::size_t at = 0; at < entry.size();) {
+            const bool is_space = entry.substr(at).starts_with(space);
+            text += is_space ? ' ' : entry[at];
+            at += is_space ? space.size() : 1;
+        }
         spoken.push_back(text);
         spoken_byte.push_back(byte_of_entry(text));
     }

@@ -84,8 +84,7 @@ class tokenizer_reader {
         if (what->is_array()) return concat("a list of ", what->as_array().size());
         std::string text = boost::json::serialize(*what);
         constexpr std::size_t most = 120;
-        if (text.size() > most) text.replace(most, std::string::npos, "…");
-        return text;
+        return text.size() <= most ? text : text.substr(0, most) + "…";
     }
 
     value parse(std::string_view text, boost::json::storage_ptr memory) const {
