@@ -5,6 +5,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -61,11 +62,13 @@ class key_watcher {
     bool on_comment_part(text, code&) { return true; }
     bool on_comment(text, code&) { return true; }
 
-    const std::string& twice() const { return twice_; }
+    /// The key that stood twice.
+    const std::optional<std::string>& twice() const { return twice_; }
 
   private:
     std::vector<std::unordered_set<std::string>> open_;
-    std::string key_, twice_;
+    std::string key_;
+    std::optional<std::string> twice_;
 };
 
 }  // namespace detail
@@ -76,9 +79,8 @@ inline void refuse_duplicate_keys(std::string_view text, std::string_view where)
     boost::json::basic_parser<detail::key_watcher> parser{boost::json::parse_options{}};
     boost::json::error_code failed;
     parser.write_some(false, text.data(), text.size(), failed);
-    if (failed && !parser.handler().twice().empty())
-        throw input_error{where, ": expected each key once, got ",
-                          printable(parser.handler().twice()), " twice"};
+    if (const auto& twice = parser.handler().twice())
+        throw input_error{where, ": expected each key once, got ", printable(*twice), " twice"};
 }
 
 }  // namespace g4

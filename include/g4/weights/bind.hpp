@@ -154,23 +154,26 @@ class weight_binder {
     void refuse_unknown() {
         for (const auto& [name, tensor] : by_name_) {
             if (used_.contains(name)) continue;
-            std::string nearest;
-            if (!problems_.full())
-                if (const auto closest = std::min_element(
-                        known_.begin(), known_.end(),
-                        [&](const std::string& left, const std::string& right) {
-                            return edit_distance(left, name) < edit_distance(right, name);
-                        });
-                    closest != known_.end())
-                    nearest = "; the nearest known name is " + *closest;
+            const std::string nearest = problems_.full() ? "" : nearest_known(name);
             problems_.add("weights: ", printable(tensor->name),
-                          ": expected no tensor of that name, got ", described(*tensor), nearest);
+                          ": expected no tensor of that name, got ", described(*tensor),
+                          nearest.empty() ? "" : "; the nearest known name is ", nearest);
         }
     }
 
     weight_table table() && { return std::move(table_); }
 
   private:
+    std::string nearest_known(const std::string& name) const {
+        std::string nearest;
+        std::size_t least = std::string::npos;
+        for (const std::string& known : known_)
+            if (const std::size_t distance = edit_distance(known, name); distance < least) {
+                nearest = known;
+                least = distance;
+            }
+        return nearest;
+    }
     const stored_tensor* take(const std::string& name) {
         const auto found = by_name_.find(name);
         if (found == by_name_.end()) return nullptr;

@@ -100,12 +100,14 @@ inline std::map<std::string, std::string, std::less<>> read_index(
 inline std::vector<std::filesystem::path> loose_files(const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> found;
     std::string others;
-    for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator{folder, failed}) {
         const std::string extension = entry.path().extension().string();
         if (extension == ".safetensors") found.push_back(entry.path());
         else if (extension == ".bin" || extension == ".gguf" || extension == ".pt")
             others = "; " + printable(entry.path().filename().string()) + " is of another format";
     }
+    if (failed) throw input_error{folder.string(), ": cannot be read: ", failed.message()};
     std::sort(found.begin(), found.end());
     if (found.empty())
         throw input_error{folder.string(), ": expected ", single_file, ", got no file of that form",
