@@ -59,10 +59,11 @@ inline report_text report_latency(const bench_options& options, const bench_sett
     if (r.decode_steps == 0) return out;
     const double rate = options.batch_size / r.decode_seconds;
     const double bytes = s.decode.sum() / r.decode_seconds;
-    add_line(out.table, "decode", concat(fixed(rate, 2), " tok/s (", fixed(r.decode_seconds * 1e3, 2),
-                                         " ms a step; ", fixed(r.decode_fastest * 1e3, 2), " to ",
-                                         fixed(r.decode_slowest * 1e3, 2), ", ", r.decode_steps,
-                                         " steps)"));
+    const auto milliseconds = [](double seconds) { return fixed(seconds * 1e3, 2); };
+    add_line(out.table, "decode",
+             concat(fixed(rate, 2), " tok/s (", milliseconds(r.decode_seconds), " ms a step; ",
+                    milliseconds(r.decode_fastest), " to ", milliseconds(r.decode_slowest), ", ",
+                    r.decode_steps, " steps)"));
     add_line(out.table, "  bytes a step, by the plan", megabytes(s.decode.sum()));
     add_line(out.table, "  read", concat(fixed(bytes / 1e9, 1), " GB/s = ",
                                          fixed(100 * bytes / s.read_limit, 1),

@@ -24,7 +24,7 @@ inline void refuse_unknown_forms(const boost::json::object& text, const std::str
     if (is_true("attention_bias")) refuse("attention_bias", "false");
     if (const auto* v = text.if_contains("use_bidirectional_attention"); v && !v->is_null())
         refuse("use_bidirectional_attention", "null: bidirectional spans are not supported yet");
-    if (const auto* v = text.if_contains("tie_word_embeddings"); v && !is_true("tie_word_embeddings"))
+    if (text.contains("tie_word_embeddings") && !is_true("tie_word_embeddings"))
         refuse("tie_word_embeddings", "true: an output head of its own is not supported yet");
     if (const auto* v = text.if_contains("hidden_activation");
         v && (!v->is_string() || v->get_string() != "gelu_pytorch_tanh"))

@@ -53,8 +53,8 @@ TEST_CASE("config: per_layer_config says the same as global_head_dim") {
 TEST_CASE("config: per_layer_config with two sizes of one kind is refused by layer and key") {
     CHECK(refusal([](json::object& text) {
               text["per_layer_config"] = {{"5", {{"head_dim", 512}}}, {"11", {{"head_dim", 128}}}};
-          }) == "config.json: text_config: per_layer_config: 11: head_dim: expected 512 as in every "
-                "layer of its kind, got 128");
+          }) == "config.json: text_config: per_layer_config: 11: head_dim: expected 512 as in "
+                "every layer of its kind, got 128");
 }
 TEST_CASE("config: without both forms full layers have heads of 512, as in the source") {
     json::object text = published();

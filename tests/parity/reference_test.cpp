@@ -29,7 +29,7 @@ TEST_CASE("reference: agrees with transformers in f32 on every recorded checkpoi
     }
 }
 
-TEST_CASE("reference: rounded behind every operator it loses about what transformers loses in bf16") {
+TEST_CASE("reference: rounded behind every operator it loses what transformers loses in bf16") {
     // the same roundings at nearly the same places: the mean of some thousand differences agrees
     // within a third, which makes it a measure for models that transformers cannot run here
     const parity_case recorded = read_parity_case(parity_files().front());

@@ -75,6 +75,7 @@ TEST_CASE("fold: what neither the result nor a cache needs goes") {
 TEST_CASE("fold: verify names a node that reads a later one") {
     bound_program p = program_of(graph_of<chain>, 5);
     p.blocks[0].nodes.nodes[1].in[0] = 2;
-    CHECK_THROWS_WITH_AS(verify(p), "fold: block: 1 multiply reads node 2: expected an earlier node",
-                         internal_error);
+    CHECK_THROWS_WITH_AS(
+        verify(p), "fold: block: 1 multiply reads node 2: expected an earlier node",
+        internal_error);
 }

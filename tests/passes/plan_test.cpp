@@ -28,7 +28,8 @@ TEST_CASE("plan: a stage prints its kinds, rows, waits, slots and bytes") {
     CHECK(print_stage(p, 2, all_bf16) ==
           "L0.0 rms_norm linear*3 rms_norm*3 rope*2 append | all | after token_input.0 | s0 -> s2 "
           "| 15.729 MB");
-    CHECK(print_stage(p, 3, all_bf16) == "L0.1 attend | all | after L0.0 | s2 -> s3 | cache 1.049 MB");
+    CHECK(print_stage(p, 3, all_bf16) ==
+          "L0.1 attend | all | after L0.0 | s2 -> s3 | cache 1.049 MB");
 }
 TEST_CASE("plan: buffers that live together never share a slot") {
     const plan p = e4b();

@@ -51,7 +51,8 @@ constexpr std::uint16_t float_to_f16(float value) {
     if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);
     if (magnitude < 0x38800000u) {  // a multiple of 2^-24: adding 0.5 lets the FPU round
         const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
-        return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(aligned) - 0x3f000000u));
+        const std::uint32_t multiple = std::bit_cast<std::uint32_t>(aligned) - 0x3f000000u;
+        return static_cast<std::uint16_t>(sign | multiple);
     }
     return static_cast<std::uint16_t>(
         sign | ((magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13));

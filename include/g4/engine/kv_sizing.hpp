@@ -39,7 +39,8 @@ inline std::vector<kv_reservation> reserve_kv(const plan& p, const kv_budget& bu
     for (const cache_group& kind : p.cache_groups) {
         const double page_bytes = kind.bytes_per_token * kind.layers * budget.page_tokens;
         const double whole = pages_of(budget.max_model_len);
-        const double window = kind.window == 0 ? whole : std::min(whole, pages_of(kind.window) + 2.);
+        const double window =
+            kind.window == 0 ? whole : std::min(whole, pages_of(kind.window) + 2.0);
         const double chunk = kind.window == 0 ? 0 : pages_of(budget.step_rows) + 1;
         demands.push_back({std::min(whole, window + chunk), window * budget.max_num_seqs + chunk});
         out.push_back({static_cast<std::int32_t>(kind.window), 0, page_bytes});
