@@ -19,7 +19,7 @@ class cpu_executor final : public executor {
           reserved_{capacity_of(plan_, options)},
           pool_{options.threads > 0 ? options.threads : usable_processors()},
           kernels_{choose_kernels(options)},
-          weights_{plan_, weights, pool_},
+          weights_{plan_, weights, pool_, options.copy_bytes},
           passes_{build_passes(plan_, weights_, ropes_, vectors_)},
           memory_{plan_, passes_, reserved_, pool_.threads()},
           sampler_{reserved_.vocabulary, reserved_.sequences} {
@@ -85,8 +85,9 @@ class cpu_executor final : public executor {
     }
     void log_memory() const {
         options_.log.info("cpu: ", pool_.threads(), " threads; bytes: packed weights ",
-                          weights_.bytes(), ", buffers ", memory_.slot_bytes(), ", kv cache ",
-                          memory_.cache_bytes(), ", scratch ",
+                          weights_.bytes(), ", plain weights in the file ",
+                          weights_.bytes_in_file(), ", buffers ", memory_.slot_bytes(),
+                          ", kv cache ", memory_.cache_bytes(), ", scratch ",
                           memory_.scratch_bytes() + ropes_.bytes());
     }
 

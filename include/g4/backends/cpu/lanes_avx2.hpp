@@ -82,7 +82,8 @@ G4_LANES void store_bytes(f32v whole, std::int8_t* low, std::int8_t* high) {
     std::memcpy(low, low_words, 8);
     std::memcpy(high, high_words, 8);
 }
-G4_LANES void prefetch(const void* at) { _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T0); }
+/// Into L2: what is streamed needs no place in L1 long before its use.
+G4_LANES void prefetch(const void* at) { _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T1); }
 #undef G4_LANES
 
 }  // namespace g4::cpu::avx2

@@ -65,7 +65,8 @@ G4_LANES void store_bytes(f32v whole, std::int8_t* low, std::int8_t* high) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm512_cvtepi32_epi8(a));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(high), _mm512_cvtepi32_epi8(h));
 }
-G4_LANES void prefetch(const void* at) { _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T0); }
+/// Into L2: what is streamed needs no place in L1 long before its use.
+G4_LANES void prefetch(const void* at) { _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T1); }
 #undef G4_LANES
 
 }  // namespace g4::cpu::avx512

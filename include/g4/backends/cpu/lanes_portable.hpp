@@ -81,6 +81,6 @@ G4_CPU_INLINE void store_bytes(f32v whole, std::int8_t* low, std::int8_t* high) 
         high[i] = static_cast<std::int8_t>((a + 128) >> 8);
     }
 }
-G4_CPU_INLINE void prefetch(const void* at) { __builtin_prefetch(at); }
+G4_CPU_INLINE void prefetch(const void* at) { __builtin_prefetch(at, 0, 2); }
 
 }  // namespace g4::cpu::portable

@@ -18,6 +18,9 @@ struct cpu_options {
     /// Bits of activations in int4 linears. 16: at least what bf16 keeps. 8: about twice as fast in
     /// prefill; adds an error of 0.6 % of a linear's output on Gaussian activations.
     int activation_bits = 16;
+    /// Plain linears are copied into huge pages up to so many bytes: a mapped file lies in small
+    /// pages, which halves the rate at which one core reads. The rest is read from the file.
+    std::int64_t copy_bytes = std::int64_t{2} << 30;
     isa most = best_isa();  // the best instruction set that may be used
     logger log{};
 };

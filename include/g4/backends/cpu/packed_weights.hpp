@@ -21,12 +21,14 @@ struct linear_weight {
     std::int64_t columns() const { return int4 ? panels.columns : plain.columns; }
 };
 
-/// All weights of a plan. Plain data stays the checkpoint's, which must live as long.
+/// All weights of a plan. Plain linears are copied into huge pages while `copy_bytes` last; further
+/// ones, tables and vectors stay the checkpoint's, which must live as long.
 /// Errors: input_error for an int4 form that cannot be packed; internal_error for a missing weight.
 class packed_weights {
   public:
-    packed_weights(const plan& p, const weight_table& weights, thread_pool& pool)
-        : weights_{&weights} {
+    packed_weights(const plan& p, const weight_table& weights, thread_pool& pool,
+                   std::int64_t copy_bytes)
+        : weights_{&weights}, left_to_copy_{copy_bytes} {
         std::size_t bytes = 0;
         for (const bound_call& c : p.program().calls) {
             const graph& g = p.program().nodes_of(c);
@@ -34,17 +36,9 @@ class packed_weights {
                 if (g.nodes[i].kind == op::linear)
                     add(p.program().tensor_name(c, g.nodes[i]), bytes);
         }
-        memory_ = aligned_memory{bytes + 4096};  // kernels prefetch past the end
-        for (auto& [name, packed] : linears_) {
-            if (!packed.int4) continue;
-            std::byte* to = memory_.data() + offsets_.at(name);
-            const weight& from = find(name);
-            pool.for_ranges(packed.panels.count(), 1,
-                            [&](std::int64_t begin, std::int64_t end, int) {
-                                pack_panels(from, packed.panels, to, begin, end);
-                            });
-            packed.panels.data = to;
-        }
+        memory_ = aligned_memory{bytes};
+        for (const auto& [name, offset] : offsets_)
+            fill(linears_.at(name), find(name), memory_.data() + offset, pool);
     }
 
     const linear_weight& linear(const std::string& name) const { return linears_.at(name); }
@@ -62,6 +56,8 @@ class packed_weights {
         return out;
     }
     std::size_t bytes() const { return memory_.size(); }
+    /// Of plain linears that were not copied.
+    std::int64_t bytes_in_file() const { return read_from_file_; }
 
   private:
     void add(const std::string& name, std::size_t& bytes) {
@@ -69,16 +65,38 @@ class packed_weights {
         const weight& from = find(name);
         linear_weight& to = linears_[name];
         to.int4 = from.stored == weight::form::int4;
+        std::int64_t size = static_cast<std::int64_t>(from.bytes());
         if (to.int4) {
             to.panels = panels_of(from, name);
-            offsets_[name] = bytes;
-            bytes += static_cast<std::size_t>(to.panels.bytes());
+            size = to.panels.bytes();
         } else {
             to.plain = {from.data, from.type, from.rows, from.columns};
+            if (size > left_to_copy_) {
+                read_from_file_ += size;
+                return;
+            }
+            left_to_copy_ -= size;
         }
+        offsets_[name] = bytes;
+        bytes += static_cast<std::size_t>((size + 63) / 64 * 64);
+    }
+    static void fill(linear_weight& to, const weight& from, std::byte* memory, thread_pool& pool) {
+        if (to.int4) {
+            pool.for_ranges(to.panels.count(), 1, [&](std::int64_t begin, std::int64_t end, int) {
+                pack_panels(from, to.panels, memory, begin, end);
+            });
+            to.panels.data = memory;
+            return;
+        }
+        const auto size = static_cast<std::int64_t>(from.bytes());
+        pool.for_ranges(size, 1 << 20, [&](std::int64_t begin, std::int64_t end, int) {
+            std::memcpy(memory + begin, from.data + begin, static_cast<std::size_t>(end - begin));
+        });
+        to.plain.data = memory;
     }
 
     const weight_table* weights_;
+    std::int64_t left_to_copy_ = 0, read_from_file_ = 0;
     std::unordered_map<std::string, linear_weight> linears_;
     std::unordered_map<std::string, std::size_t> offsets_;
     aligned_memory memory_;

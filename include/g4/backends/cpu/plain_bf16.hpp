@@ -27,6 +27,9 @@ template <std::size_t... R, std::size_t... T>
 G4_CPU_BF16 G4_CPU_INLINE void add_step(__m512* sums, const std::byte* w, std::int64_t w_stride,
                                         const std::byte* x, std::int64_t x_stride,
                                         std::index_sequence<R...> rows, std::index_sequence<T...>) {
+    // The next tile's rows: see plain_kernels.inc.
+    if constexpr (sizeof...(T) == 1)
+        (avx512::prefetch(w + static_cast<std::int64_t>(R + sizeof...(R)) * w_stride), ...);
     const __m512i weights[]{load(w + static_cast<std::int64_t>(R) * w_stride)...};
     (add_token(sums + T * sizeof...(R), weights, x + static_cast<std::int64_t>(T) * x_stride, rows),
      ...);
