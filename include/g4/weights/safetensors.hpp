@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -172,8 +173,9 @@ inline std::vector<stored_tensor> parse_safetensors(std::span<const std::byte> f
         }
         entries.push_back(detail::read_entry(name, entry, limits));
     }
-    std::stable_sort(entries.begin(), entries.end(), [](const auto& left, const auto& right) {
-        return std::pair{left.begin, left.end} < std::pair{right.begin, right.end};
+    std::sort(entries.begin(), entries.end(), [](const auto& left, const auto& right) {
+        return std::tie(left.begin, left.end, left.tensor.name) <
+               std::tie(right.begin, right.end, right.tensor.name);
     });
     const std::span<const std::byte> data = file.subspan(8 + header.size());
     std::uint64_t at = 0;
