@@ -76,8 +76,10 @@ int main(int argc, char** argv) {
             [](int status, const std::string& message) { return error_response(status, message); });
         g4::testing::null_server server{*http, asked.server};
         answers = &server.endpoints();
-        std::printf("listening on http://127.0.0.1:%d\n", http->port());
-        std::fflush(stdout);
+        http->post([&] {  // runs behind listen()
+            std::printf("listening on http://127.0.0.1:%d\n", http->port());
+            std::fflush(stdout);
+        });
         serve_until_stopped(*http, server.service(), asked.shutdown);
         return 0;
     } catch (const std::exception& error) {

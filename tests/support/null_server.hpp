@@ -78,7 +78,9 @@ class null_server {
                    .max_num_batched_tokens = 4096,
                    .max_num_seqs = options.sequences,
                    .max_waiting = options.max_waiting,
-                   .log = options.service.log}},
+                   .log = options.service.log,
+                   // a device that keeps its pace while the host works, when the pace is measured
+                   .steps_in_flight = options.for_load ? 2 : 1}},
           service_{engine_, loop, model_of(words_, options), options.service},
           endpoints_{service_} {}
 
