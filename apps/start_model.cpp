@@ -1,6 +1,7 @@
 // The one file of the programs that includes the back ends.
 #include "apps/start_model.hpp"
 #include "g4/backends/cpu/executor.hpp"
+#include "g4/backends/cpu/print_passes.hpp"
 #include "g4/engine/kv_sizing.hpp"
 #include <fstream>
 
@@ -97,6 +98,14 @@ running_model start_model(const std::filesystem::path& folder, const run_options
     out.threads = options.threads > 0 ? options.threads : cpu::usable_processors();
     out.runs = cpu::make_cpu_executor(*out.planned, out.table(), cpu);
     return out;
+}
+
+std::string print_lowered(const plan& planned, const weight_table& weights) {
+    cpu::thread_pool pool{cpu::usable_processors()};
+    const cpu::packed_weights packed{planned, weights, pool, 0};
+    cpu::rope_tables ropes;
+    std::map<std::string, std::vector<float>> vectors;
+    return cpu::print(cpu::build_passes(planned, packed, ropes, vectors));
 }
 
 }  // namespace g4::apps

@@ -41,4 +41,7 @@ struct running_model {
 running_model start_model(const std::filesystem::path& folder, const run_options& options,
                           const logger& log);
 
+/// The stages of a plan as the CPU back end lowers them, equal ones once.
+std::string print_lowered(const plan& planned, const weight_table& weights);
+
 }  // namespace g4::apps

@@ -1,6 +1,6 @@
 // g4-compile: prints what the compiler makes of a model folder, pass by pass.
 #include "apps/compile/options.hpp"
-#include "apps/model.hpp"
+#include "apps/start_model.hpp"
 #include <chrono>
 #include <cstdio>
 
@@ -60,6 +60,10 @@ void run(const apps::compile_options& options) {
                 if (wanted == pass) put(print());
             last = clock::now();
         });
+    if (options.emit && !stored)
+        throw input_error{"--emit: expected weights in ", options.model_folder,
+                          ", got none: the kernels depend on how each linear is stored"};
+    if (options.emit) put(apps::print_lowered(p, weights.table));
     if (options.time) put("time, each pass with its verify\n" + times);
     if (!options.tensors && !options.time && !options.emit && options.dump_after.empty())
         put(summary(p, bytes));

@@ -23,12 +23,12 @@ G4_CPU_BF16 G4_CPU_INLINE void add_token(__m512* sums, const __m512i* w, const s
     ((sums[R] = dot(sums[R], w[R], pairs)), ...);
 }
 
-template <std::size_t... R, std::size_t... T>
+template <bool Ahead, std::size_t... R, std::size_t... T>
 G4_CPU_BF16 G4_CPU_INLINE void add_step(__m512* sums, const std::byte* w, std::int64_t w_stride,
                                         const std::byte* x, std::int64_t x_stride,
                                         std::index_sequence<R...> rows, std::index_sequence<T...>) {
     // The next tile's rows: see plain_kernels.inc.
-    if constexpr (sizeof...(T) == 1)
+    if constexpr (Ahead && sizeof...(T) == 1)
         (avx512::prefetch(w + static_cast<std::int64_t>(R + sizeof...(R)) * w_stride), ...);
     const __m512i weights[]{load(w + static_cast<std::int64_t>(R) * w_stride)...};
     (add_token(sums + T * sizeof...(R), weights, x + static_cast<std::int64_t>(T) * x_stride, rows),
@@ -45,12 +45,12 @@ G4_CPU_BF16 inline void dot_tile(const std::byte* w, std::int64_t w_stride, std:
     ((sums[I] = _mm512_setzero_ps()), ...);
     std::int64_t c = 0;
     for (; c + 32 <= columns; c += 32, w += 64, x += 64)
-        add_step(sums, w, w_stride, x, x_stride, rows, tokens);
+        add_step<true>(sums, w, w_stride, x, x_stride, rows, tokens);
     if (c < columns) {
         std::byte part[Rows * 64]{};
         for (int r = 0; r < Rows; ++r)
             std::memcpy(part + r * 64, w + r * w_stride, static_cast<std::size_t>(columns - c) * 2);
-        add_step(sums, part, 64, x, x_stride, rows, tokens);
+        add_step<false>(sums, part, 64, x, x_stride, rows, tokens);
     }
     ((out[static_cast<std::int64_t>(I / Rows) * out_stride + static_cast<std::int64_t>(I % Rows)] =
           avx512::sum_of(sums[I])),
