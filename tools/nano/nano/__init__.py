@@ -1,0 +1,1 @@
+"""How the nano checkpoint is made: tasks, tokenizer, training, export and scoring."""
