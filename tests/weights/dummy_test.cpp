@@ -7,21 +7,23 @@
 using namespace g4;
 
 namespace {
-const std::vector<declared_weight> declared{{"a.weight", 64, 256, true},
-                                            {"b.weight", 48, 96, true},
+const std::vector<declared_weight> declared{{"layers.0.a.weight", 64, 256, true},
+                                            {"layers.0.b.weight", 48, 96, true},
                                             {"table.weight", 100, 60, false},
                                             {"norm.weight", 60, 1, false},
-                                            {"odd.weight", 10, 50, true}};
+                                            {"layers.0.odd.weight", 10, 50, true},
+                                            {"head.weight", 64, 256, true}};
 }
 
-TEST_CASE("dummy: linears are int4 where the columns allow it, all else bf16") {
+TEST_CASE("dummy: linears of layers are int4 where the columns allow it, all else bf16") {
     const dummy_weights made{declared, true};
-    CHECK(made.table().at("a.weight").group == 128);
-    CHECK(made.table().at("b.weight").group == 32);
-    CHECK(made.table().at("odd.weight").stored == weight::form::plain);
+    CHECK(made.table().at("layers.0.a.weight").group == 128);
+    CHECK(made.table().at("layers.0.b.weight").group == 32);
+    CHECK(made.table().at("layers.0.odd.weight").stored == weight::form::plain);
     CHECK(made.table().at("table.weight").stored == weight::form::plain);
+    CHECK(made.table().at("head.weight").stored == weight::form::plain);
     const dummy_weights plain{declared, false};
-    CHECK(plain.table().at("a.weight").stored == weight::form::plain);
+    CHECK(plain.table().at("layers.0.a.weight").stored == weight::form::plain);
 }
 TEST_CASE("dummy: the same values for any number of threads") {
     const dummy_weights one{declared, true, 1}, many{declared, true, 3};
@@ -35,7 +37,7 @@ TEST_CASE("dummy: the same values for any number of threads") {
 }
 TEST_CASE("dummy: a matrix has the deviation that keeps its products in range") {
     const dummy_weights made{declared, false};
-    const weight& w = made.table().at("a.weight");
+    const weight& w = made.table().at("layers.0.a.weight");
     double squares = 0;
     for (std::size_t i = 0; i < 64 * 256; ++i)
         squares += std::pow(element_to_float(w.data, w.type, i), 2);

@@ -17,8 +17,8 @@ namespace g4 {
 
 /// Deterministic values of the declared sizes, spread so that activations neither vanish nor
 /// overflow. Owns its memory; the table is valid as long as it lives.
-///   linears  int4 in groups of 128 (of 32 where the columns ask for it) when `int4` says so and
-///            the columns allow it; all else bf16
+///   linears  of repeated layers: int4 in groups of 128 (of 32 where the columns ask for it) when
+///            `int4` says so and the columns allow it; all else bf16, as quantisers leave it
 /// Cost: writes every byte once, on all threads.
 class dummy_weights {
   public:
@@ -26,7 +26,8 @@ class dummy_weights {
         for (const declared_weight& want : declared) {
             weight w{.rows = want.rows, .columns = want.columns};
             w.group = want.columns % 128 == 0 ? 128 : want.columns % 32 == 0 ? 32 : 0;
-            if (int4 && want.linear && w.group > 0) make_int4(w, want.name, threads);
+            const bool repeated = want.name.find("layers.") != std::string::npos;
+            if (int4 && want.linear && repeated && w.group > 0) make_int4(w, want.name, threads);
             else make_plain(w, want.name, threads);
             table_.emplace(want.name, w);
         }
