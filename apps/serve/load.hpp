@@ -1,8 +1,8 @@
 // A model folder as it is served: what runs it, and the texts around it.
 #pragma once
-#include "apps/start_model.hpp"
 #include "apps/serve/generation_config.hpp"
 #include "apps/serve/options.hpp"
+#include "apps/start_model.hpp"
 #include "g4/engine/engine.hpp"
 #include "g4/serve/service.hpp"
 #include "g4/weights/quantization.hpp"

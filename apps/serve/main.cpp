@@ -83,8 +83,9 @@ void run(const apps::serve_options& options) {
     serve::service service{*loaded.runs, *http, std::move(loaded.served), service_of(options, log)};
     serve::endpoints made{service};
     answers = &made;
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-    log.info("serve: ", service.model.names.front(), " is ready after ", took.count(), " s on ",
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - started);
+    log.info("serve: ", service.model.names.front(), " is ready after ", took.count(), " ms on ",
              options.uds.empty() ? concat("http://", options.host, ':', http->port())
                                  : concat("unix:", options.uds));
     serve::serve_until_stopped(*http, service, options.shutdown_timeout);

@@ -151,6 +151,7 @@ TEST_CASE("http: a client that leaves a stream, or stops waiting, frees its plac
 TEST_CASE("http: a reader that is too slow is dropped, and nobody else waits for it") {
     running_options options;
     options.limits.unsent_stream_bytes = 20'000;
+    options.limits.kernel_send_bytes = 20'000;
     options.server.for_load = true;
     options.server.max_model_len = 60'000;
     options.server.sequences = 4;

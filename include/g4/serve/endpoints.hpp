@@ -67,7 +67,8 @@ class endpoints {
 
     void route(call& made) {
         const http_request& request = made.request;
-        const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+        const std::string_view given = request.method;
+        const std::string_view method = given == "HEAD" ? std::string_view{"GET"} : given;
         std::string methods;
         const endpoint* found = nullptr;
         for (const endpoint& each : routes_) {
@@ -76,7 +77,7 @@ class endpoints {
                               each.method == "GET" ? ", HEAD" : "");
             if (each.method == method) found = &each;
         }
-        if (request.method == "OPTIONS" && !methods.empty()) return options(made, methods);
+        if (given == "OPTIONS" && !methods.empty()) return options(made, methods);
         if (request.path != "/health" && !authorised(request, service_.options.api_keys))
             throw request_error{401, "", "invalid_api_key", "authorization: expected one of this ",
                                 "server's API keys as a bearer token"};

@@ -46,11 +46,11 @@ class generation final : public event_receiver,
             if (const auto held = self.lock()) held->leave();
         });
         service_.add(weak_from_this());
-        observe_request();
         try {
             for (std::size_t i = 0; i < plan_.requests.size(); ++i)
                 ids_.push_back(service_.runs.submit(std::move(plan_.requests[i]),
                                                     service_.pump->sink(shared_from_this(), i)));
+            observe_request();
         } catch (const input_error& wrong) {
             refuse(400, wrong.what());
         } catch (const overloaded_error& full) {
@@ -64,19 +64,12 @@ class generation final : public event_receiver,
     void receive(std::size_t index, generation_event&& event, clock_time when) override {
         answer_state& of = answers_[index];
         if (over_ || of.ended) return;
-        if (event.finish == finish_reason::failed) return fail(500, event.error);
-        if (event.finish == finish_reason::cancelled)
-            return fail(503, "request: the server ended it before it was finished");
-        if (!event.prompt.empty()) of.prompt = std::move(event.prompt);
-        observe_tokens(clocks_[index], event, when);
-        take_tokens(of, event);
-        if (of.ended) {
-            ++ended_;
-            observe_end(of, clocks_[index], when);
+        try {
+            take(of, std::move(event), when);
+        } catch (const std::exception& failed) {  // ours; nobody else's answer may end with it
+            service_.options.log.error("serve: ", context_.id, ": ", failed.what());
+            if (!over_) fail(500, "request: the server failed to answer it");
         }
-        if (plan_.common.stream) stream(of);
-        else keep(of);
-        if (ended_ == answers_.size()) complete();
     }
 
     /// The server wants to go.
@@ -89,6 +82,21 @@ class generation final : public event_receiver,
         clock_time scheduled{}, first{}, last{};
     };
 
+    void take(answer_state& of, generation_event&& event, clock_time when) {
+        if (event.finish == finish_reason::failed) return fail(500, event.error);
+        if (event.finish == finish_reason::cancelled)
+            return fail(503, "request: the server ended it before it was finished");
+        if (!event.prompt.empty()) of.prompt = std::move(event.prompt);
+        observe_tokens(clocks_[of.index], event, when);
+        take_tokens(of, event);
+        if (of.ended) {
+            ++ended_;
+            observe_end(of, clocks_[of.index], when);
+        }
+        if (plan_.common.stream) stream(of);
+        else keep(of);
+        if (ended_ == answers_.size()) complete();
+    }
     void take_tokens(answer_state& of, generation_event& event) {
         const std::size_t count = event.tokens.size();
         for (std::size_t i = 0; i < count; ++i) {
@@ -222,8 +230,8 @@ class generation final : public event_receiver,
     }
 
     void count_rest(std::string_view reason) {
-        for (const answer_state& of : answers_)
-            if (!of.ended) service_.metrics.finished(reason).add();
+        for (std::size_t i = 0; i < ids_.size(); ++i)
+            if (!answers_[i].ended) service_.metrics.finished(reason).add();
     }
     void observe_request();
     void observe_tokens(answer_clock& clock, const generation_event& event, clock_time when);

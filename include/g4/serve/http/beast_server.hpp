@@ -42,7 +42,13 @@ class beast_server final : public http_server {
     }
     void run() override {
         const auto work = asio::make_work_guard(host_.loop);
-        host_.loop.run();
+        while (!host_.loop.stopped()) {
+            try {
+                host_.loop.run();
+            } catch (const std::exception& failed) {  // of one call; the others go on
+                host_.log.error("http: a call on the loop threw: ", failed.what());
+            }
+        }
     }
     void stop() override { host_.loop.stop(); }
     void close_idle() override {

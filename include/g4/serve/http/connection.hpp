@@ -39,6 +39,7 @@ struct connection_host {
     std::string date;                                   // of now, made anew by the sweep
     std::string scratch = std::string(64 << 10, '\0');  // what a socket is read into
     std::size_t body_bytes = 0;                         // of requests that are being read
+    std::size_t unsent_bytes = 0;                       // of answers that clients have not taken
     std::size_t running = 0;  // exchanges that are not answered to the last byte
     bool closing = false;     // connections end with their running request
 };
@@ -51,6 +52,8 @@ class connection : public std::enable_shared_from_this<connection> {
     void start() {
         boost::system::error_code ignored;
         socket_.non_blocking(true, ignored);
+        socket_.set_option(asio::socket_base::send_buffer_size{host_.limits.kernel_send_bytes},
+                           ignored);
         expect_by(host_.limits.header_timeout);
         asio::co_spawn(host_.loop, read(shared_from_this()), asio::detached);
     }
@@ -69,6 +72,9 @@ class connection : public std::enable_shared_from_this<connection> {
         if (closed_) return;
         closed_ = true;
         forget_message();
+        out_ = {};
+        sent_ = 0;
+        count_unsent();
         boost::system::error_code ignored;
         socket_.close(ignored);
         client_left();
@@ -102,6 +108,10 @@ class connection : public std::enable_shared_from_this<connection> {
 
     void put(std::string_view bytes) { out_ += bytes; }
     void flush();
+    void count_unsent() {
+        host_.unsent_bytes += out_.size() - sent_ - counted_unsent_;
+        counted_unsent_ = out_.size() - sent_;
+    }
     void answered();
     void drop(std::string_view why);
     void client_left();
@@ -119,7 +129,8 @@ class connection : public std::enable_shared_from_this<connection> {
 
     std::string out_;  // not yet taken by the kernel from sent_ on
     std::size_t sent_ = 0;
-    bool writing_ = false;  // waits until the socket takes more
+    std::size_t counted_unsent_ = 0;  // this connection's share of host_.unsent_bytes
+    bool writing_ = false;            // waits until the socket takes more
     bool in_input_ = false, closed_ = false, lingering_ = false;
 
     bool exchange_running_ = false, streaming_ = false, ended_ = false;

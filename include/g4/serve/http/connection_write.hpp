@@ -6,6 +6,8 @@ namespace g4::serve {
 
 inline void connection::respond(http_response response) {
     if (closed_ || !exchange_running_ || streaming_ || ended_) return;
+    if (host_.unsent_bytes + response.body.size() > host_.limits.all_unsent_bytes)
+        response = host_.refusal(503, "request: too many large answers wait for their readers");
     keep_alive_ = keep_alive_ && !host_.closing;
     put(head_bytes(response, body_framing::length, keep_alive_, host_.date));
     if (!head_only_) put(response.body);
@@ -48,6 +50,7 @@ inline void connection::flush() {
             write_by_ = std::chrono::steady_clock::now() + host_.limits.write_timeout;
             // keep what is unsent at the front, so that a long stream does not grow its buffer
             out_.erase(0, std::exchange(sent_, 0));
+            count_unsent();
             socket_.async_wait(client_socket::wait_write,
                                [self = shared_from_this()](boost::system::error_code ended) {
                                    self->writing_ = false;
@@ -59,6 +62,7 @@ inline void connection::flush() {
     }
     out_.clear();
     sent_ = 0;
+    count_unsent();
     if (ended_ && exchange_running_) answered();
 }
 

@@ -45,7 +45,9 @@ struct http_limits {
     std::size_t header_bytes = 64 << 10;
     std::size_t body_bytes = 16 << 20;
     std::size_t all_bodies_bytes = 512 << 20;   // of all requests that are being read
-    std::size_t unsent_stream_bytes = 1 << 20;  // of one stream, past the kernel's own buffers
+    std::size_t all_unsent_bytes = 1 << 30;     // of all answers that clients have not taken
+    std::size_t unsent_stream_bytes = 1 << 20;  // of one stream, past the kernel's own buffer
+    int kernel_send_bytes = 256 << 10;          // of one connection, held by the kernel
     std::size_t pipelined_bytes = 64 << 10;     // that wait behind a running request
     std::size_t connections = 16384;
     std::chrono::milliseconds header_timeout{20'000};  // from first byte to end of the headers
