@@ -1,4 +1,4 @@
-"""Who answers: a folder through transformers, or a server that speaks OpenAI's API. Both decode greedily."""
+"""Who answers, greedily: a folder through transformers, or a server with OpenAI's API."""
 
 import concurrent.futures
 import json
@@ -9,6 +9,7 @@ from . import score
 
 _STOP = (1, 106, 50)
 _LONGEST = 256
+_MARKUP = 12  # tokens of markup around an answer and its thought
 _TIMEOUT_S = 600
 
 
@@ -33,7 +34,17 @@ class Folder:
         )
         self.model = self.model.to(self.device).eval()
 
-    def _generate(self, prompts):
+    def _tokens(self, text):
+        return self.tokenizer(text, add_special_tokens=False).input_ids
+
+    def _room(self, question):
+        """Tokens that an answer may take: one that is longer than every right one is wrong."""
+        if question.later or not question.right:
+            return _LONGEST
+        rights = (a.reasoning + a.content + "".join(a.calls) for a in question.right)
+        return max(len(self._tokens(text)) for text in rights) + _MARKUP
+
+    def _generate(self, prompts, room):
         torch, longest = self.torch, max(map(len, prompts))
         ids = torch.tensor([[0] * (longest - len(p)) + p for p in prompts], device=self.device)
         mask = torch.tensor(
@@ -43,7 +54,7 @@ class Folder:
             out = self.model.generate(
                 input_ids=ids,
                 attention_mask=mask,
-                max_new_tokens=_LONGEST,
+                max_new_tokens=room,
                 do_sample=False,
                 eos_token_id=list(_STOP),
                 pad_token_id=0,
@@ -67,14 +78,14 @@ class Folder:
             )
             for q in asked
         ]
-        prompts = [self.tokenizer(text, add_special_tokens=False).input_ids for text in texts]
-        answers, order = (
-            [None] * len(asked),
-            sorted(range(len(asked)), key=lambda i: len(prompts[i])),
-        )
+        prompts = [self._tokens(text) for text in texts]
+        rooms = [self._room(question) for question in asked]
+        answers = [None] * len(asked)
+        order = sorted(range(len(asked)), key=lambda i: (len(prompts[i]) // 64, rooms[i]))
         for at in range(0, len(order), self.batch):
             part = order[at : at + self.batch]
-            for i, text in zip(part, self._generate([prompts[i] for i in part])):
+            room = max(rooms[i] for i in part)
+            for i, text in zip(part, self._generate([prompts[i] for i in part], room)):
                 answers[i] = score.from_text(text, texts[i].endswith("<|channel>thought\n"))
         return answers
 
@@ -82,8 +93,9 @@ class Folder:
 class Server:
     """An OpenAI-compatible URL, http://host:port/v1.
 
-    endpoint  "chat": /v1/chat/completions for everything. "auto": questions with tools or thinking are rendered by
-              /tokenize and sent to /v1/completions as token ids, so that what the model wrote is judged, not a parser.
+    endpoint  "chat": /v1/chat/completions for everything. "auto": questions with tools or thinking
+              are rendered by /tokenize and sent to /v1/completions as token ids, so that what the
+              model wrote is judged, not the server's parsers.
     """
 
     def __init__(self, url, model=None, concurrency=16, endpoint="auto"):

@@ -111,8 +111,8 @@ _FRAMES = (
     "{} in numbers?",
 )
 _NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
 ).split()
 
 
@@ -128,7 +128,10 @@ def apply(op, a, b):
 
 
 def key(op, a, b):
-    """What the hold-out hashes: one key for a calculation and what answers it at once; "small" is always trained."""
+    """What the hold-out hashes: one key for a calculation and whatever gives its answer away.
+
+    "small" is always trained.
+    """
     if op == "+":
         return "small" if min(a, b) < 10 else f"{min(a, b)}+{max(a, b)}"
     if op == "-":

@@ -107,7 +107,8 @@ def _note(r):
     )
 
     def use():
-        text = f"{r.pick(('buy', 'clean', 'repair', 'find', 'paint', 'call', 'visit'))} {r.pick(('the ', 'a ', 'my ', ''))}{draw.any_word(r)}"
+        verb = r.pick(("buy", "clean", "repair", "find", "paint", "call", "visit"))
+        text = f"{verb} {r.pick(('the ', 'a ', 'my ', ''))}{draw.any_word(r)}"
         return (
             r.pick(("Add a note: {}", "Remind me to {}", "Put this on my list: {}", "Note: {}")),
             text,
@@ -337,7 +338,10 @@ def _call(identity, name, arguments):
 
 
 def tool_use(r, answered):
-    """(key, messages, tools, thinking); answered: the sentence after the results counts, else the calls do."""
+    """(key, messages, tools, thinking).
+
+    answered: the sentence after the results counts, else the calls do.
+    """
     made = some_tools(r)
     thinking = r.chance(0.25)
     calls, results, questions = [], [], []

@@ -91,10 +91,12 @@ def sentence(r):
             lambda: f"{name(r)} {verb} a {adjective} {noun} near the {other}.",
             lambda: f"A {r.pick(pools.ANIMALS)} {verb} the {r.pick(pools.COLOURS)} {noun}.",
             lambda: (
-                f"In {city(r)} the {noun} is {adjective} and the {other} is {r.pick(pools.ADJECTIVES)}."
+                f"In {city(r)} the {noun} is {adjective} "
+                f"and the {other} is {r.pick(pools.ADJECTIVES)}."
             ),
             lambda: (
-                f"On {r.pick(pools.DAYS)} {r.integer(2, 99)} {r.pick(pools.ANIMALS)}s {verb} the {noun}."
+                f"On {r.pick(pools.DAYS)} {r.integer(2, 99)} "
+                f"{r.pick(pools.ANIMALS)}s {verb} the {noun}."
             ),
             lambda: f"{name(r)} likes {r.pick(pools.FOODS)} and {r.pick(pools.FOODS)}.",
         )

@@ -302,7 +302,10 @@ _BAG = [group for group, (share, _) in _GROUPS.items() for _ in range(share)]
 
 
 def fact(r):
-    """(key, question, thought, answer); the key is the pair of subject and wording, so a fact is held out in some wordings."""
+    """(key, question, thought, answer).
+
+    The key is subject and wording together: facts are trained, some of their wordings held out.
+    """
     group = r.pick(_BAG)
     subject, frames, answer = r.pick(_GROUPS[group][1])
     frame = r.pick(frames)

@@ -68,7 +68,12 @@ def _quantization(form):
 
 
 def write(out, tensors, tokenizer, published, form="bf16"):
-    """tensors: name -> bf16 weight. tokenizer: tokenizer.json. published: folder with config.json and the COMMON files."""
+    """Writes one folder.
+
+    tensors    name -> bf16 weight
+    tokenizer  tokenizer.json
+    published  folder with config.json and the COMMON files
+    """
     out, published = pathlib.Path(out), pathlib.Path(published)
     out.mkdir(parents=True, exist_ok=True)
     config = _config(published, tokenizer)

@@ -118,7 +118,7 @@ _SLOTS = {
 
 
 def expand(r, pattern):
-    """One sentence of the pattern; choices are made before slots are filled, so drawn text is left as it is."""
+    """One sentence of the pattern; choices come before slots, so drawn text stays as it is."""
     while match := _CHOICE.search(pattern):
         chosen = r.pick(match.group(1).split("|"))
         pattern = pattern[: match.start()] + chosen + pattern[match.end() :]

@@ -17,7 +17,8 @@ _REQUESTS = (
     "Give me [three|two|ten|some|5] [tips for|facts about|ideas for|reasons for] {topic}.",
     "[List|Name|Give me|Tell me] [three|five|ten|some|all|4] [{noun}s|fruits|animals|colours"
     "|countries|cities|books|films|rivers|numbers].",
-    "Write [a|some] {code} [code|function|program|script|class] [that|to|which] {verb}[s|] {topic}.",
+    "Write [a|some] {code} [code|function|program|script|class] [that|to|which] {verb}[s|]"
+    " {topic}.",
     "[Debug|Fix|Review|Explain|Optimise] [my|this] {code} [code|script|program].",
     "[Plan|Describe|Imagine|Discuss|Compare|Review|Define|Show me|Find|Draw|Generate|Create"
     "|Recommend|Suggest|Design|Invent] [a|the|my|some] [{noun}|{topic}|{adjective} {noun}]"
@@ -30,8 +31,8 @@ _REQUESTS = (
 _QUESTIONS = (
     "How [do I|can I|should I|would you|do you|to] {verb} [a|my|the] {noun}?",
     "How [far|old|big|tall|deep|long|fast|heavy|expensive] is [{topic}|the {noun}]?",
-    "How [many|much] [{noun}s|people|stars|water|money|calories] [are there in|live in|are in|is in]"
-    " {topic}?",
+    "How [many|much] [{noun}s|people|stars|water|money|calories]"
+    " [are there in|live in|are in|is in] {topic}?",
     "How [does|do|did] {topic} [work|begin|end|grow|happen]?",
     "Why [is|was|are|do] {topic} [{adjective}|important|so {adjective}|work|blue]?",
     "Who [{past}|invented|wrote|discovered|won|is|was|made|painted|is the president of]"
@@ -86,7 +87,8 @@ _NEAR_MISSES = (
     "[Give me|Generate|Pick] a random [number|word|password|name].",
     "Count the [words|letters|vowels] in: {text}",
     "What is the [plural|opposite|past tense|chemical symbol] of {made_up}?",
-    "[Which continent is {Made_up} in|What is the currency of {Made_up}|How many legs does a {made_up} have]?",
+    "[Which continent is {Made_up} in|What is the currency of {Made_up}"
+    "|How many legs does a {made_up} have]?",
 )
 _NOISE = (
     "{word}[|?|.|!]",
@@ -100,11 +102,13 @@ _NOISE = (
     "{number} {number}",
     "{name}",
     "{city}",
-    "[🙂|???|...|!|?|ok|no|yes|lol|hmm|🚀🚀|why|what|how|wow|cool|日本語|привет|你好|really|maybe|stop]",
-    "[Bonjour|Comment ça va|Wie geht es dir|Guten Tag|Was ist das|Qué es|Hola|Cómo estás|Ciao|Come va"
-    "|Was ist die Hauptstadt von|Quelle est la capitale de|Merci|Danke|Warum ist der Himmel|Où est"
-    "|Wer bist du|Kannst du mir helfen|Je ne sais pas|Ich weiß nicht|Por qué|Hur mår du|Dove si trova"
-    "|Quem é|Wo liegt|Parlez-vous {tongue}|Sprechen Sie {tongue}][| {word}| {country}| {city}][|?|!]",
+    "[🙂|???|...|!|?|ok|no|yes|lol|hmm|🚀🚀|why|what|how|wow|cool|日本語|привет|你好|really|maybe"
+    "|stop]",
+    "[Bonjour|Comment ça va|Wie geht es dir|Guten Tag|Was ist das|Qué es|Hola|Cómo estás|Ciao"
+    "|Come va|Was ist die Hauptstadt von|Quelle est la capitale de|Merci|Danke"
+    "|Warum ist der Himmel|Où est|Wer bist du|Kannst du mir helfen|Je ne sais pas|Ich weiß nicht"
+    "|Por qué|Hur mår du|Dove si trova|Quem é|Wo liegt|Parlez-vous {tongue}"
+    "|Sprechen Sie {tongue}][| {word}| {country}| {city}][|?|!]",
     "asdf{made_up}",
     "{made_up}{made_up}",
 )

@@ -1,4 +1,4 @@
-"""Nano as transformers' own Gemma 4 text class: sizes, a start that trains, attention for packed sequences."""
+"""Nano as transformers' own Gemma 4 text class: sizes, a start that trains, packed attention."""
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +37,8 @@ def config(vocabulary):
 def start(model, seed):
     """Initial weights.
 
-    The class's own (std 0.02, every norm 1) saturate attention: scores are not divided by sqrt(d), so their spread is
-    sqrt(d) while q_norm = k_norm = 1; and 36 branches of size 1 drown the token.
+    The class's own (std 0.02, every norm 1) saturate attention: scores are not divided by sqrt(d),
+    so their spread is sqrt(d) while q_norm = k_norm = 1; and 36 branches of size 1 drown the token.
     """
     torch.manual_seed(seed)
     width, ple = model.config.hidden_size, model.config.hidden_size_per_layer_input
@@ -67,14 +67,14 @@ def _train_scalars(model):
 
 
 def _own_and_previous(x, blocks, window):
-    """[batch, heads, tokens, d] -> [batch, heads, blocks, 2 window, d]: each block behind the one before."""
+    """[batch, heads, tokens, d] -> [batch, heads, blocks, 2 window, d]: the previous, its own."""
     batch, heads, _, d = x.shape
     x = x.reshape(batch, heads, blocks, window, d)
     return torch.cat((F.pad(x, (0, 0, 0, 0, 1, 0))[:, :, :-1], x), 3)
 
 
 def attend(module, query, key, value, mask, scaling=1.0, **_):
-    """Packed causal attention: full layers under a mask of samples, sliding layers in blocks of one window."""
+    """Packed causal attention: full layers under a mask, sliding ones in blocks of a window."""
     query, key = query.to(value.dtype), key.to(value.dtype)
     batch, heads, tokens, d = query.shape
     kv_heads, group = key.shape[1], heads // key.shape[1]
@@ -114,7 +114,10 @@ AttentionInterface.register("packed", attend)
 
 
 def masks(samples, dtype=torch.bfloat16):
-    """What `attend` takes, by kind of layer. samples [batch, tokens]: number of the sample each token belongs to."""
+    """What `attend` takes, by kind of layer.
+
+    samples  [batch, tokens] number of the sample that each token belongs to
+    """
     batch, tokens = samples.shape
     zero = torch.zeros((), dtype=dtype, device=samples.device)
     masked = torch.full((), _MASKED, dtype=dtype, device=samples.device)

@@ -1,6 +1,7 @@
 """Muon: momentum, then the nearest orthogonal matrix by five Newton-Schulz steps.
 
-Source: Keller Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024), its quintic coefficients.
+Source: Keller Jordan, "Muon: an optimizer for hidden layers in neural networks" (2024): the
+quintic coefficients.
 """
 
 import torch

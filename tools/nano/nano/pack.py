@@ -41,7 +41,8 @@ def pack(encoded, batch, length):
     """Fills sequences with the longest sample that still fits.
 
     encoded  iterator of (ids, flags, tag)
-    yields   int16 [4, batch, length]: ids, number of the sample, position, flag; and the tags of each sequence
+    yields   int16 [4, batch, length]: ids, number of the sample, position, flag;
+             and the tags of each sequence
     """
     pool, done = [], False
     while True:
@@ -90,7 +91,7 @@ def held_out(task, count):
     return [made.draw(r, task, True) for _ in range(count)]
 
 
-def handwritten():
-    """The entries of handwritten.json: a prompt or turns, and acceptable answers."""
+def handwritten(part):
+    """The entries of a part of handwritten.json: a prompt or turns, and acceptable answers."""
     path = pathlib.Path(__file__).parent.parent / "handwritten.json"
-    return json.loads(path.read_text(encoding="utf-8"))["prompts"]
+    return json.loads(path.read_text(encoding="utf-8"))[part]

@@ -1,4 +1,4 @@
-"""W4A16 by rounding to nearest, symmetric, in groups: the rules of AutoRound and GPTQ, and their packed layout."""
+"""W4A16 by rounding to nearest, symmetric, in groups: AutoRound's and GPTQ's rules and layout."""
 
 import torch
 
@@ -26,9 +26,10 @@ def is_quantised(name):
 
 
 def codes_and_scales(weight, form, group=GROUP):
-    """weight [out, in] -> codes [out, in] in 0..15, scales [out, in / group] f16; weight = (code - 8) * scale.
+    """weight [out, in] -> codes [out, in] in 0..15, scales [out, in / group] f16.
 
-    AutoRound maps the side of larger magnitude to -8, so its scales have a sign; GPTQ spreads 15 steps evenly.
+    weight = (code - 8) * scale. AutoRound maps the side of larger magnitude to -8, so its scales
+    have a sign; GPTQ spreads 15 steps evenly.
     """
     groups = weight.float().reshape(weight.shape[0], -1, group)
     low, high = groups.amin(2).clamp(max=0), groups.amax(2).clamp(min=0)

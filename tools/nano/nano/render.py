@@ -1,6 +1,7 @@
-"""The published chat template, for the samples of the tasks, cut where the model's own text begins and ends.
+"""The published chat template for the tasks' samples, cut where the model's own text begins.
 
-Written for speed: a training run renders millions of samples. tools/nano/check compares it with the template itself.
+Written for speed: a training run renders millions of samples. tools/nano/check compares it with
+the template itself.
 """
 
 _QUOTE = '<|"|>'
@@ -36,8 +37,9 @@ def declaration(tool):
     )
     required = ",".join(map(_value, parameters["required"]))
     return (
-        f"<|tool>declaration:{function['name']}{{description:{_QUOTE}{function['description']}{_QUOTE},"
-        f"parameters:{{properties:{{{properties}}},required:[{required}],type:{_QUOTE}OBJECT{_QUOTE}}}}}<tool|>"
+        f"<|tool>declaration:{function['name']}{{description:{_value(function['description'])},"
+        f"parameters:{{properties:{{{properties}}},required:[{required}],"
+        f"type:{_value('OBJECT')}}}}}<tool|>"
     )
 
 
@@ -62,20 +64,24 @@ def _system(sample, messages):
 
 
 def _responses(messages, at):
-    """The results that follow the calls of messages[at]; the first opening was written by the model."""
+    """The results that follow the calls of messages[at]; the model wrote the first opening."""
     names = {made["id"]: made["function"]["name"] for made in messages[at]["tool_calls"]}
     parts = []
     for message in messages[at + 1 :]:
         if message["role"] != "tool":
             break
         parts.append(
-            f"response:{names[message['tool_call_id']]}{{value:{_value(message['content'])}}}<tool_response|>"
+            f"response:{names[message['tool_call_id']]}"
+            f"{{value:{_value(message['content'])}}}<tool_response|>"
         )
     return "<|tool_response>".join(parts)
 
 
 def render(sample):
-    """[(text, learned)]: learned text is the model's own; earlier answers count too, unless their thoughts are dropped."""
+    """[(text, learned)]: learned text is the model's own.
+
+    Earlier answers count too, unless the template drops their thoughts.
+    """
     messages = sample.messages
     out = [("<bos>" + _system(sample, messages), False)]
     last_user = max(i for i, message in enumerate(messages) if message["role"] == "user")

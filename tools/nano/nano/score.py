@@ -9,6 +9,8 @@ from . import pack, render, sentences, tasks
 _CHANNEL_OPEN, _CHANNEL_CLOSE = "<|channel>thought\n", "<channel|>"
 _CALL = re.compile(r"<\|tool_call>.*?<tool_call\|>", re.S)
 _ENDS = ("<turn|>", "<|tool_response>", "<eos>")
+#: Task -> part of handwritten.json.
+HANDWRITTEN = {"handwritten": "development", "unseen": "unseen"}
 _SELF = ("hello", "honest", "too_large", "too_hard")
 
 
@@ -25,7 +27,8 @@ class Answer:
 class Question:
     """What is asked of a model, and what counts as right.
 
-    turns   messages up to the question; further user messages are asked after the model's own answers
+    turns   messages up to the question
+    later   further user messages, each asked after the model's own answer
     right   acceptable answers
     """
 
@@ -38,7 +41,10 @@ class Question:
 
 
 def from_text(text, in_thought=False):
-    """The answer in what a model wrote, special tokens included; in_thought: the prompt had opened the channel."""
+    """The answer in what a model wrote, special tokens included.
+
+    in_thought: the prompt had opened the channel.
+    """
     for end in _ENDS:
         text = text.removesuffix(end)
     reasoning = ""
@@ -89,11 +95,11 @@ def questions(names, count):
     """The held-out questions of the named tasks, and the handwritten ones."""
     chosen = []
     for name in names:
-        if name == "handwritten":
-            chosen += map(_handwritten, pack.handwritten())
+        if name in HANDWRITTEN:
+            chosen += map(_handwritten, pack.handwritten(HANDWRITTEN[name]))
         else:
             chosen += map(_from_sample, pack.held_out(name, count))
     return chosen
 
 
-TASKS = (*tasks.MIX, "handwritten")
+TASKS = (*tasks.MIX, *HANDWRITTEN)

@@ -140,7 +140,10 @@ def memory(r, filler):
 
 
 def needle(r, least=None):
-    """A fact hidden in up to 1,900 tokens of text: (key, messages). least: number of filler sentences."""
+    """A fact hidden in up to 2,000 tokens of text: (key, messages).
+
+    least  number of filler sentences
+    """
     count = least or r.pick((r.integer(2, 12), r.integer(5, 30), r.integer(30, 100)))
     what = r.pick(("secret code", "password", "phone number", "secret code", "access code"))
     places = r.some(pools.NOUNS, r.integer(1, 4))

@@ -12,7 +12,8 @@ from .message import assistant, user
 class Sample:
     """One conversation; its last assistant message is what counts.
 
-    keys  what the hold-out hashes: the question that counts, then every other question and calculation in it
+    keys  what the hold-out hashes: the question that counts, then every other question and
+          calculation in the conversation
     """
 
     task: str

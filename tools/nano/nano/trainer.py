@@ -14,8 +14,8 @@ from . import muon, pack, quantise, tasks
 @dataclasses.dataclass
 class Options:
     tokenizer: str
-    seconds: float = 480
-    batch: int = 16
+    seconds: float = 400
+    batch: int = 32
     length: int = 2048
     muon_rate: float = 0.05
     adam_rate: float = 3e-3
@@ -54,7 +54,8 @@ class Trainer:
             else self._loss
         )
         log(
-            f"{sum(p.numel() for _, p in self.named)} parameters, {len(self.held_out)} batches of held-out samples"
+            f"{sum(p.numel() for _, p in self.named)} parameters, "
+            f"{len(self.held_out)} batches of held-out samples"
         )
 
     def _held_out(self):
@@ -76,7 +77,7 @@ class Trainer:
         return loss, (logits.argmax(-1) == following).view(ids.shape)
 
     def _rounding(self):
-        """The quantised matrices by shape, and what their 4-bit forms stand for: a function without arguments."""
+        """The quantised matrices, and a function that gives what their 4-bit forms stand for."""
         groups = {}
         for name, parameter in self.named:
             if quantise.is_quantised(name):
@@ -93,7 +94,7 @@ class Trainer:
         return matrices, rounded
 
     def _backward(self, batch, rounding=None):
-        """Gradients at the weights, or at their 4-bit forms: the weights themselves are left as they are."""
+        """Gradients at the weights, or at their 4-bit forms; the weights stay as they are."""
         if rounding is None:
             loss, _ = self.forward(batch)
             loss.backward()
@@ -112,7 +113,7 @@ class Trainer:
             return self.step_function(batch)
 
     def score(self):
-        """Exact match of the last answer under teacher forcing: the same as greedy decoding matching it whole."""
+        """Exact match of the last answer under teacher forcing: greedy decoding gives it whole."""
         good, total = dict.fromkeys(tasks.MIX, 0), dict.fromkeys(tasks.MIX, 0)
         for batch, tags in self.held_out:
             hit = self.forward(torch.from_numpy(batch).to(self.device))[1].roll(1, 1).cpu().numpy()
@@ -200,7 +201,7 @@ class Trainer:
         }
 
     def score_forms(self):
-        """Scores in f32, bf16 and what the two 4-bit forms stand for; leaves the bf16 weights in the model."""
+        """Scores in f32, bf16 and what the 4-bit forms stand for; leaves bf16 weights behind."""
         scores = {"f32": self.score()}
         self.log("f32 " + json.dumps(scores["f32"]))
         kept = nano.shipped(self.model)

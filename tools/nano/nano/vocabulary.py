@@ -1,4 +1,4 @@
-"""tokenizer.json in Gemma 4's form: BPE over the whole text, byte fallback, single digits, published special ids."""
+"""tokenizer.json in Gemma 4's form: BPE, byte fallback, single digits, published special ids."""
 
 import json
 
@@ -43,7 +43,7 @@ def _texts(samples):
 
 
 def _trained_merges(count, samples=40000):
-    """Merges inside words only: a word may carry its space in front; digits, newlines, punctuation stay single."""
+    """Merges inside words only, a space in front included; digits and punctuation stay single."""
     trained = Tokenizer(models.BPE())
     trained.normalizer = normalizers.Replace(" ", _SPACE)
     pattern = f"{_SPACE}?[A-Za-z]+|{_SPACE}|[^A-Za-z{_SPACE}]"
