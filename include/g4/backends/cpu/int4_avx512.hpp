@@ -62,8 +62,9 @@ G4_CPU_AVX512 G4_CPU_INLINE void stream_panel(const int4_panels& w, const std::b
         __m512i low[Tokens * Passes], high[Tokens * Passes];
         ((low[V] = high[V] = _mm512_setzero_si512()), ...);
         for (std::int32_t octet = 0; octet < w.group / 8; ++octet, nibbles += 64, a += 2 * step) {
-            // Into L2, where more reads may be under way than the hardware starts by itself.
+            // Far ahead into L2, where more reads may be under way than L1 allows, then into L1.
             _mm_prefetch(reinterpret_cast<const char*>(nibbles) + 8192, _MM_HINT_T1);
+            _mm_prefetch(reinterpret_cast<const char*>(nibbles) + 2048, _MM_HINT_T0);
             const __m512i word = _mm512_load_si512(nibbles);
             const __m512i first = _mm512_and_si512(word, mask);
             const __m512i second = _mm512_and_si512(_mm512_srli_epi16(word, 4), mask);
