@@ -271,7 +271,10 @@ def chain(r):
 def too_large(r):
     """More than three digits, or a divisor of more than one: refused with thinking on or off."""
     op = r.pick("++++--**/")
-    big = lambda: draw.number(r, r.pick((4, 4, 4, 5, 6)))
+
+    def big():
+        return draw.number(r, r.pick((4, 4, 4, 5, 6)))
+
     a, b = big(), r.pick((big, big, lambda: r.integer(1, 999)))()
     if op in "+*" and r.chance(0.5):
         a, b = b, a

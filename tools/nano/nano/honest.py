@@ -1,6 +1,6 @@
 """What nano cannot do, and what it says when asked who it is."""
 
-from . import draw, grammar, sentences, style
+from . import grammar, sentences, style
 
 _REQUESTS = (
     "Write [a|me a|a short] [poem|story|song|letter|essay|haiku|joke|novel|report|limerick|speech"

@@ -92,21 +92,13 @@ MONTH_DAYS = _pairs(
     "January-31 March-31 April-30 May-31 June-30 July-31 August-31 September-30 October-31 "
     "November-30 December-31"
 )
-PLANETS = _words(
-    "Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune"
-)
-ORDINALS = _words(
-    "first second third fourth fifth sixth seventh eighth"
-)
-DAYS = _words(
-    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
-)
+PLANETS = _words("Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune")
+ORDINALS = _words("first second third fourth fifth sixth seventh eighth")
+DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 MONTHS = _words(
     "January February March April May June July August September October November December"
 )
-COLOURS = _words(
-    "red green blue yellow purple orange black white brown pink grey silver"
-)
+COLOURS = _words("red green blue yellow purple orange black white brown pink grey silver")
 ANIMALS = _words(
     "dog cat horse cow sheep goat pig duck owl fox wolf bear lion tiger zebra camel otter whale "
     "shark eagle raven snake frog mouse rabbit spider turtle panda koala moose"

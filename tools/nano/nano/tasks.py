@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 
-from . import calculate, calls, draw, extract, facts, honest, lists, sentences, style, talk
+from . import calculate, calls, draw, extract, facts, honest, lists, sentences, talk
 from .message import assistant, user
 
 

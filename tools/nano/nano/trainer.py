@@ -11,6 +11,10 @@ from . import model as nano
 from . import muon, pack, quantise, tasks
 
 
+_REPORTED = 20  # steps
+_LOGGED_S = 15
+
+
 @dataclasses.dataclass
 class Options:
     tokenizer: str
@@ -28,6 +32,29 @@ class Options:
     seed: int = 1
     rounded: float = 0.4  # the last part of the time in which every other step sees 4-bit weights
     compiled: bool = True
+
+
+class _Progress:
+    """Logs loss and speed, and at times scores."""
+
+    def __init__(self, trainer, every):
+        self.trainer, self.every = trainer, every
+        self.losses, self.curve, self.loss = [], [], 0.0
+        self.next_log, self.next_score = 0.0, every
+
+    def report(self, step, ran):
+        options = self.trainer.options
+        self.loss = round(torch.stack(self.losses).mean().item(), 5)
+        self.losses.clear()
+        if ran >= self.next_log:
+            speed = step * options.batch * options.length / max(ran, 1)
+            self.trainer.log(f"step {step} second {ran:.0f} loss {self.loss} {speed:.0f} tokens/s")
+            self.next_log = ran + _LOGGED_S
+        if ran >= self.next_score:
+            scores = self.trainer.score()
+            self.curve.append({"second": round(ran), "step": step, "loss": self.loss, **scores})
+            self.trainer.log(json.dumps(self.curve[-1]))
+            self.next_score = ran + self.every
 
 
 class Trainer:
@@ -63,7 +90,9 @@ class Trainer:
 
         tokenizer, encoded = Tokenizer.from_file(self.options.tokenizer), []
         for task in tasks.MIX:
-            count = self.options.scored // 2 if task == "needle_long" else self.options.scored
+            count = (
+                max(1, self.options.scored // 2) if task == "needle_long" else self.options.scored
+            )
             samples = pack.held_out(task, count)
             encoded += [(*pack.encode(tokenizer, sample), task) for sample in samples]
         return list(pack.pack(iter(encoded), self.options.batch, self.options.length))
@@ -127,7 +156,10 @@ class Trainer:
 
     def _optimisers(self):
         options = self.options
-        chosen = lambda test: [p for name, p in self.named if test(name, p)]
+
+        def chosen(test):
+            return [p for name, p in self.named if test(name, p)]
+
         matrices = chosen(lambda name, p: p.ndim == 2 and "embed" not in name)
         groups = [
             {"params": chosen(lambda name, p: "embed" in name), "lr": options.adam_rate},
@@ -138,31 +170,28 @@ class Trainer:
         )
         return muon.Muon(matrices, options.muon_rate, options.decay), adam
 
+    def _factor(self, step, ran):
+        """What the rates are multiplied by: a warm-up, then a fall to zero."""
+        options = self.options
+        falling = (1 - ran / options.seconds) / options.falling
+        return min(1, (step + 1) / options.warm_up) * min(1, falling)
+
     def train(self):
         """The clock starts when everything is compiled. Returns what happened."""
         options = self.options
         matrices, adam = self._optimisers()
         rounding = self._rounding()
         rates = [group["lr"] for group in adam.param_groups]
-        step, began, losses, curve, next_score, next_log, loss_now = (
-            0,
-            None,
-            [],
-            [],
-            options.every,
-            0.0,
-            0.0,
-        )
+        progress = _Progress(self, options.every)
+        step, began = 0, None
         while True:
             batch = next(self.data).to(self.device, non_blocking=True)
             ran = time.time() - began if began else 0.0
             if ran > options.seconds:
                 break
-            factor = min(1, (step + 1) / options.warm_up) * min(
-                1, (1 - ran / options.seconds) / options.falling
-            )
             at_rounded = step % 2 and ran > (1 - options.rounded) * options.seconds
-            losses.append(self._backward(batch, rounding if at_rounded else None))
+            progress.losses.append(self._backward(batch, rounding if at_rounded else None))
+            factor = self._factor(step, ran)
             for group, rate in zip(adam.param_groups, rates):
                 group["lr"] = rate * factor
             adam.step()
@@ -171,33 +200,15 @@ class Trainer:
             for _, parameter in self.named:
                 parameter.grad = None
             step += 1
-            if began is None or step % 20 == 0:
-                loss_now = torch.stack(losses).mean().item()
-                losses.clear()
+            if began is None or step % _REPORTED == 0:
+                progress.report(step, ran)
                 began = began or time.time()
-                if ran >= next_log:
-                    speed = step * options.batch * options.length / max(ran, 1)
-                    self.log(
-                        f"step {step} second {ran:.0f} loss {loss_now:.4f} {speed:.0f} tokens/s"
-                    )
-                    next_log = ran + 15
-                if ran >= next_score:
-                    curve.append(
-                        {
-                            "second": round(ran),
-                            "step": step,
-                            "loss": round(loss_now, 4),
-                            **self.score(),
-                        }
-                    )
-                    self.log(json.dumps(curve[-1]))
-                    next_score = ran + options.every
         return {
             "steps": step,
-            "seconds": time.time() - began,
+            "seconds": round(time.time() - began, 1),
             "tokens": step * options.batch * options.length,
-            "loss": round(loss_now, 5),
-            "curve": curve,
+            "loss": progress.loss,
+            "curve": progress.curve,
         }
 
     def score_forms(self):
