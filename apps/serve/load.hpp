@@ -6,7 +6,6 @@
 #include "g4/engine/engine.hpp"
 #include "g4/serve/service.hpp"
 #include "g4/weights/quantization.hpp"
-#include <future>
 #include <memory>
 #include <utility>
 
@@ -32,38 +31,45 @@ inline run_options to_run(const serve_options& options) {
     return out;
 }
 
-/// Loads weights and texts side by side. Errors: input_error for what is wrong with the folder.
+/// The texts around a model: tokenizer, template, defaults, names. Quick, and read before the
+/// weights, so that what is wrong with them shows before minutes of packing.
+/// Errors: input_error for what is wrong with the folder.
+inline serve::served_model read_texts(const serve_options& options, const logger& log) {
+    const std::filesystem::path folder = options.model;
+    const model_config_file config = read_model_config(folder);
+    serve::served_model out;
+    out.names = options.served_names;
+    if (out.names.empty()) out.names.push_back(options.model);
+    out.root = options.model;
+    out.words = std::make_shared<const tokenizer>(tokenizer::load(folder / "tokenizer.json"));
+    out.conversation = load_chat_template(config, options.chat_template);
+    if (!out.conversation)
+        log.warning(options.model, ": no chat template: /v1/chat/completions is refused; ",
+                    "--chat-template builtin serves it");
+    out.bounds.defaults = read_generation_defaults(options);
+    out.bounds.limits.logprobs = options.max_logprobs;
+    out.begin_token = out.words->id_of("<bos>");
+    out.default_template_kwargs = options.default_template_kwargs;
+    return out;
+}
+
+/// Loads a folder. Errors: input_error for what is wrong with it.
 inline loaded_model load_model(const serve_options& options, const logger& log) {
     const std::filesystem::path folder = options.model;
+    serve::served_model served = read_texts(options, log);
     if (!options.dummy_weights) {
         const auto quantised = quantization::read(folder, log);
         check_quantization(options.quantization, quantised ? quantised->method() : std::string{});
     }
-    auto words = std::async(std::launch::async, [&] {
-        return std::make_shared<const tokenizer>(tokenizer::load(folder / "tokenizer.json"));
-    });
     const run_options run = to_run(options);
-    loaded_model out{start_model(folder, run, log), {}, {}};
-    serve::served_model& served = out.served;
-    served.words = words.get();
+    loaded_model out{start_model(folder, run, log), std::move(served), {}};
     const std::int32_t vocabulary = out.model.runs->reserved().vocabulary;
-    if (served.words->size() > vocabulary)
+    if (out.served.words->size() > vocabulary)
         throw input_error{(folder / "tokenizer.json").string(), ": expected at most ", vocabulary,
-                          " entries, the model's vocabulary, got ", served.words->size()};
-    served.names = options.served_names;
-    if (served.names.empty()) served.names.push_back(options.model);
-    served.root = options.model;
-    served.conversation = load_chat_template(out.model.config, options.chat_template);
-    if (!served.conversation)
-        log.warning(options.model, ": no chat template: /v1/chat/completions is refused; ",
-                    "--chat-template builtin serves it");
-    served.bounds.vocabulary = vocabulary;
-    served.bounds.max_model_len = out.model.max_model_len;
-    served.bounds.defaults = read_generation_defaults(options);
-    served.bounds.limits.logprobs = std::min<std::int64_t>(options.max_logprobs, vocabulary);
-    served.end_tokens = read_end_tokens(folder, vocabulary);
-    served.begin_token = served.words->id_of("<bos>");
-    served.default_template_kwargs = options.default_template_kwargs;
+                          " entries, the model's vocabulary, got ", out.served.words->size()};
+    out.served.bounds.vocabulary = vocabulary;
+    out.served.bounds.max_model_len = out.model.max_model_len;
+    out.served.end_tokens = read_end_tokens(folder, vocabulary);
     engine_options engine_asks{.max_model_len = out.model.max_model_len,
                                .max_num_batched_tokens = run.max_num_batched_tokens,
                                .max_num_seqs = run.max_num_seqs,
