@@ -82,7 +82,8 @@ G4_CPU_BF16 inline void multiply_bf16(const plain_matrix& w, const plain_rows& x
         const std::byte* from = reinterpret_cast<const std::byte*>(x.data + t * x.stride);
         float* to = result + t * stride;
         std::int64_t r = first;
-        for (; r + tile_rows <= last; r += tile_rows)
+        // One token waits for memory alone, and one long stream is what the hardware reads best.
+        for (; tokens > 1 && r + tile_rows <= last; r += tile_rows)
             row_band<tile_rows>(w.data + r * w_stride, w_stride, w.columns, from, x_stride, tokens,
                                 to + r, stride);
         for (; r < last; ++r)

@@ -65,16 +65,14 @@ class attention_run {
             }
     }
     void run_tiles() {
-        context_.pool.for_ranges(
-            static_cast<std::int64_t>(jobs_.size()), 1,
-            [&](std::int64_t begin, std::int64_t end, int thread) {
-                for (; begin < end; ++begin) {
-                    const job& j = jobs_[static_cast<std::size_t>(begin)];
-                    attend_tile(*context_.kernels.attention, rows_[j.rows], j.tile,
-                                context_.memory.scratch(thread));
-                }
-            },
-            16);
+        context_.pool.for_ranges(static_cast<std::int64_t>(jobs_.size()), 1,
+                                 [&](std::int64_t begin, std::int64_t end, int thread) {
+                                     for (; begin < end; ++begin) {
+                                         const job& j = jobs_[static_cast<std::size_t>(begin)];
+                                         attend_tile(*context_.kernels.attention, rows_[j.rows],
+                                                     j.tile, context_.memory.scratch(thread));
+                                     }
+                                 });
     }
     /// The same sums, each part by whichever thread is free.
     void run_parts(std::int64_t states) {

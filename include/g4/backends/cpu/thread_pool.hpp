@@ -70,21 +70,20 @@ class thread_pool {
 
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-    /// Calls body(begin, end, thread) until [0, count) is done; returns then.
+    /// Calls body(begin, end, thread) until [0, count) is done; returns then. Pieces get smaller
+    /// towards the end, so that threads end together though some may be kept off their cores.
     ///   grain   pieces are multiples of it, and begin at multiples of it
-    ///   pieces  about so many a thread: more even out a busy machine, fewer make longer runs
     ///   body    must not throw; what it computes must not depend on how the range is cut
     template <class Body>
-    void for_ranges(std::int64_t count, std::int64_t grain, const Body& body, int pieces = 4) {
+    void for_ranges(std::int64_t count, std::int64_t grain, const Body& body) {
         if (count <= 0) return;
         const std::int64_t units = (count + grain - 1) / grain;
         if (workers_.empty() || units == 1) {
             body(std::int64_t{0}, count, 0);
             return;
         }
-        const std::int64_t share = std::max<std::int64_t>(units / (threads() * pieces), 1);
         job_.count = count;
-        job_.step = share * grain;
+        job_.grain = grain;
         job_.context = &body;
         job_.call = [](const void* context, std::int64_t begin, std::int64_t end, int thread) {
             (*static_cast<const Body*>(context))(begin, end, thread);
@@ -99,17 +98,22 @@ class thread_pool {
 
   private:
     struct job {
-        std::int64_t count = 0, step = 1;
+        std::int64_t count = 0, grain = 1;
         const void* context = nullptr;
         void (*call)(const void*, std::int64_t, std::int64_t, int) = nullptr;
         alignas(64) std::atomic<std::int64_t> next{0};
     };
 
     void take_pieces(int thread) {
+        std::int64_t begin = job_.next.load(std::memory_order_relaxed);
         for (;;) {
-            const std::int64_t begin = job_.next.fetch_add(job_.step, std::memory_order_relaxed);
             if (begin >= job_.count) return;
-            job_.call(job_.context, begin, std::min(begin + job_.step, job_.count), thread);
+            const std::int64_t units = (job_.count - begin) / job_.grain / (2 * threads());
+            const std::int64_t end =
+                std::min(begin + std::max<std::int64_t>(units, 1) * job_.grain, job_.count);
+            if (!job_.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+            job_.call(job_.context, begin, end, thread);
+            begin = job_.next.load(std::memory_order_relaxed);
         }
     }
 
