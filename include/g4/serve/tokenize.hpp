@@ -4,6 +4,7 @@
 #include "g4/serve/plan.hpp"
 #include "g4/serve/request_error.hpp"
 #include "g4/serve/service.hpp"
+#include "g4/serve/token_report.hpp"
 #include <string>
 #include <utility>
 #include <vector>
