@@ -137,7 +137,8 @@ class cpu_executor final : public executor {
             }
             row_runner{context, place}.run(pass.epilogue);
         };
-        pool_.for_ranges((last - first) * pieces, 1,
+        const std::int64_t columns = pass.by_element ? std::min(piece, width) : width;
+        pool_.for_ranges((last - first) * pieces, grain_of(columns * row_operations),
                          [&](std::int64_t begin, std::int64_t end, int thread) {
                              for (; begin < end; ++begin) one(begin, thread);
                          });

@@ -7,6 +7,9 @@
 
 namespace g4::cpu {
 
+/// What an element of a row costs beside a multiply-add: norms, conversions, exponentials.
+inline constexpr std::int64_t row_operations = 16;
+
 /// All that a pass reads while it runs.
 struct step_context {
     const kernel_set& kernels;

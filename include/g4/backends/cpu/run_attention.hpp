@@ -27,8 +27,10 @@ class attention_run {
         for (job& j : jobs_) {
             j.first_state = states;
             states += parts_of(rows_[j.rows], j.tile).count();
+            operations_ = std::max(operations_, operations_of(j));
         }
-        const bool many = static_cast<int>(jobs_.size()) >= 2 * context_.pool.threads();
+        const bool many = static_cast<int>(jobs_.size()) >= 2 * context_.pool.threads() ||
+                          static_cast<std::int64_t>(jobs_.size()) <= grain_of(operations_);
         if (many || states > context_.memory.state_count()) run_tiles();
         else run_parts(states);
     }
@@ -39,6 +41,15 @@ class attention_run {
         query_tile tile{};
         std::int64_t first_state = 0;
     };
+
+    /// Multiply-adds of one tile: keys times queries, for scores and for values.
+    std::int64_t operations_of(const job& j) const {
+        const attention_rows& q = rows_[j.rows];
+        const std::int64_t last = q.positions[j.tile.first_row + j.tile.rows - 1];
+        const std::int64_t keys =
+            q.window > 0 ? std::min<std::int64_t>(last + 1, q.window + j.tile.rows) : last + 1;
+        return 2 * keys * q.cache.head_dim * j.tile.count();
+    }
 
     void add_sequence(std::int32_t sequence, std::int32_t from, std::int32_t to, std::int32_t first,
                       const placed_buffer& queries) {
@@ -56,16 +67,16 @@ class attention_run {
         const std::int32_t group = anchor_.q_heads / q.cache.kv_heads;
         const std::int32_t heads = std::min(group, tile_queries), step = tile_queries / heads;
         for (std::int32_t row = 0; row < to - from; row += step)
-            for (std::int32_t head = 0; head < anchor_.q_heads; head += heads) {
-                const std::int32_t left = group - head % group;  // of the kv head's group
-                jobs_.push_back({rows_.size() - 1,
-                                 {head / group, head, std::min(heads, left), row,
-                                  std::min(step, to - from - row)}});
-                head -= heads - std::min(heads, left);
+            for (std::int32_t head = 0; head < anchor_.q_heads;) {
+                const std::int32_t count = std::min(heads, group - head % group);
+                jobs_.push_back(
+                    {rows_.size() - 1,
+                     {head / group, head, count, row, std::min(step, to - from - row)}});
+                head += count;
             }
     }
     void run_tiles() {
-        context_.pool.for_ranges(static_cast<std::int64_t>(jobs_.size()), 1,
+        context_.pool.for_ranges(static_cast<std::int64_t>(jobs_.size()), grain_of(operations_),
                                  [&](std::int64_t begin, std::int64_t end, int thread) {
                                      for (; begin < end; ++begin) {
                                          const job& j = jobs_[static_cast<std::size_t>(begin)];
@@ -114,6 +125,7 @@ class attention_run {
     std::vector<std::int32_t> query_rows_;
     std::vector<attention_rows> rows_;
     std::vector<job> jobs_;
+    std::int64_t operations_ = 0;  // of the longest job
 };
 
 }  // namespace g4::cpu

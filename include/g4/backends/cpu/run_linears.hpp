@@ -48,9 +48,12 @@ class linear_run {
             if (forms_[f].int4)
                 context_.memory.quantised(f).shape(tokens_, forms_[f].group, forms_[f].groups,
                                                    context_.activation_passes);
-        context_.pool.for_ranges(tokens_, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-            for (; begin < end; ++begin) prepare_row(static_cast<std::int32_t>(begin), thread);
-        });
+        const std::int64_t grain = grain_of(pass_.activation_width * row_operations);
+        context_.pool.for_ranges(tokens_, grain,
+                                 [&](std::int64_t begin, std::int64_t end, int thread) {
+                                     for (; begin < end; ++begin)
+                                         prepare_row(static_cast<std::int32_t>(begin), thread);
+                                 });
     }
     void prepare_row(std::int32_t token, int thread) const {
         const std::int64_t width = pass_.activation_width;
@@ -76,7 +79,8 @@ class linear_run {
     void multiply() {
         std::int64_t units = 0;
         for (const anchor_op& a : pass_.anchors_in_order) units += units_of(a);
-        context_.pool.for_ranges(units, 1, [&](std::int64_t begin, std::int64_t end, int) {
+        const std::int64_t grain = grain_of(unit * pass_.activation_width * tokens_);
+        context_.pool.for_ranges(units, grain, [&](std::int64_t begin, std::int64_t end, int) {
             std::int64_t before = 0;
             for (std::size_t i = 0; i < pass_.anchors_in_order.size(); ++i) {
                 const std::int64_t count = units_of(pass_.anchors_in_order[i]);
