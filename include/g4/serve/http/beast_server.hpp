@@ -3,6 +3,7 @@
 #pragma once
 #include "g4/core/error.hpp"
 #include "g4/serve/http/connection.hpp"
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -73,7 +74,14 @@ class beast_server final : public http_server {
     std::uint16_t port() const override {
         return tcp_.empty() ? std::uint16_t{0} : tcp_.front().local_endpoint().port();
     }
-    std::size_t open_connections() const override { return connections_.size(); }
+    std::size_t open_connections() const override {
+        const auto open = std::count_if(connections_.begin(), connections_.end(),
+                                        [](const std::weak_ptr<connection>& weak) {
+                                            const auto held = weak.lock();
+                                            return held && held->open();
+                                        });
+        return static_cast<std::size_t>(open);
+    }
     std::size_t running_exchanges() const override { return host_.running; }
 
   private:
