@@ -33,6 +33,10 @@ function(g4_target target)
   if(G4_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=${G4_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # GCC sees uninitialised values in the standard library when a sanitizer rewrites it.
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    endif()
     target_link_options(${target} PRIVATE -fsanitize=${G4_SANITIZE})
     if(G4_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # GCC warns of the fences in Boost.Asio, which order what locks order as well.
