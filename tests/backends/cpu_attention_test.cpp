@@ -60,8 +60,8 @@ struct paged_sequence {
         const std::size_t width = static_cast<std::size_t>(heads() * size.head_dim);
         std::vector<std::uint16_t> rows;
         for (const std::int32_t p : positions)
-            rows.insert(rows.end(), queries.begin() + static_cast<std::ptrdiff_t>(p * width),
-                        queries.begin() + static_cast<std::ptrdiff_t>((p + 1) * width));
+            rows.insert(rows.end(), queries.begin() + static_cast<std::ptrdiff_t>(width) * p,
+                        queries.begin() + static_cast<std::ptrdiff_t>(width) * (p + 1));
         std::vector<float> out(positions.size() * width), scratch(2 * state_floats);
         std::vector<std::int32_t> order(positions.size());
         std::iota(order.begin(), order.end(), 0);
