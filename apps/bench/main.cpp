@@ -32,7 +32,7 @@ apps::run_options run_options_of(const apps::bench_options& o) {
     out.max_num_seqs = o.runs == apps::bench_options::mode::latency ? o.batch_size : o.max_num_seqs;
     out.max_num_batched_tokens = std::max(o.max_num_batched_tokens, o.batch_size);
     out.threads = o.threads;
-    out.activation_bits = o.activations == "8" ? 8 : 16;
+    out.activation_bits = o.activations == "int8" ? 8 : 16;
     return out;
 }
 

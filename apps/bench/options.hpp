@@ -11,7 +11,7 @@ namespace g4::apps {
 struct bench_options {
     enum class mode { latency, throughput } runs = mode::latency;
     std::string model_folder, json_file;
-    std::string device = "auto", activations = "16", load_format = "auto";
+    std::string device = "auto", activations = "exact", load_format = "auto";
     int input_len = 512, output_len = 32, batch_size = 1, num_iters = 3;
     int num_prompts = 64, max_num_seqs = 64, max_num_batched_tokens = 512, threads = 0;
     int seed = 0;
@@ -35,7 +35,7 @@ usage: g4-bench latency|throughput MODEL_DIR [flags]
   --max-num-batched-tokens N  rows of a step, as in g4-serve (512)
   --device auto|cpu           where to run
   --threads N                 of the CPU back end; 0: all that this process may use
-  --cpu-activations 16|8      bits that activations keep in int4 linears (16)
+  --activations exact|int8    what activations keep in int4 linears: 16 bits, or 8 (exact)
   --load-format auto|dummy    dummy: weights of the config's sizes are made up, none are read
   --seed N                    of the prompts (0)
   --json FILE                 also writes what was measured
@@ -86,8 +86,8 @@ inline void take_bench_flag(bench_options& out, std::string_view flag, std::stri
         if (value == "cuda")
             throw input_error{"--device: cuda is not supported yet; expected auto or cpu"};
         out.device = bench_choice(flag, value, "auto", "cpu");
-    } else if (flag == "--cpu-activations") {
-        out.activations = bench_choice(flag, value, "16", "8");
+    } else if (flag == "--activations") {
+        out.activations = bench_choice(flag, value, "exact", "int8");
     } else if (flag == "--load-format") {
         out.load_format = bench_choice(flag, value, "auto", "dummy");
     } else if (flag == "--json") {

@@ -24,7 +24,7 @@ struct bench_setting {
 inline boost::json::object setting_json(const bench_options& options, const bench_setting& s) {
     return {{"model", s.model}, {"processor", s.processor}, {"threads", s.threads},
             {"input_len", options.input_len}, {"output_len", options.output_len},
-            {"batch_size", options.batch_size}, {"activation_bits", options.activations},
+            {"batch_size", options.batch_size}, {"activations", options.activations},
             {"read_limit_bytes_per_second", s.read_limit}};
 }
 
