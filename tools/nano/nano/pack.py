@@ -1,8 +1,5 @@
 """Samples as token ids, packed into sequences."""
 
-import json
-import pathlib
-
 import numpy
 import torch
 from tokenizers import Tokenizer
@@ -83,15 +80,3 @@ class Stream(torch.utils.data.IterableDataset):
         samples = ((*encode(tokenizer, made.draw(r)), None) for _ in iter(int, 1))
         for batch, _ in pack(samples, self.batch, self.length):
             yield torch.from_numpy(batch)
-
-
-def held_out(task, count):
-    """The held-out samples of a task; the same in training and in tools/nano/eval."""
-    r, made = draw.Draw(f"held-out/{task}"), tasks.Tasks()
-    return [made.draw(r, task, True) for _ in range(count)]
-
-
-def handwritten(part):
-    """The entries of a part of handwritten.json: a prompt or turns, and acceptable answers."""
-    path = pathlib.Path(__file__).parent.parent / "handwritten.json"
-    return json.loads(path.read_text(encoding="utf-8"))[part]

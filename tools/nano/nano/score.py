@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import pathlib
 import re
 
-from . import pack, render, sentences, tasks
+from . import render, sentences, tasks
 
 _CHANNEL_OPEN, _CHANNEL_CLOSE = "<|channel>thought\n", "<channel|>"
 _CALL = re.compile(r"<\|tool_call>.*?<tool_call\|>", re.S)
@@ -75,6 +76,12 @@ def _from_sample(sample):
     )
 
 
+def _written(part):
+    """The entries of a part of handwritten.json: a prompt or turns, and acceptable answers."""
+    path = pathlib.Path(__file__).parent.parent / "handwritten.json"
+    return json.loads(path.read_text(encoding="utf-8"))[part]
+
+
 def _handwritten(entry):
     fixed = {"@" + name: getattr(sentences, name.upper()) for name in _SELF}
     texts = [
@@ -96,9 +103,9 @@ def questions(names, count):
     chosen = []
     for name in names:
         if name in HANDWRITTEN:
-            chosen += map(_handwritten, pack.handwritten(HANDWRITTEN[name]))
+            chosen += map(_handwritten, _written(HANDWRITTEN[name]))
         else:
-            chosen += map(_from_sample, pack.held_out(name, count))
+            chosen += map(_from_sample, tasks.held_out_samples(name, count))
     return chosen
 
 

@@ -192,3 +192,9 @@ class Tasks:
 
 #: Filler sentences of needle_long: at least 1,500 tokens, at most 2,000.
 NEEDLE_LONG = (95, 106)
+
+
+def held_out_samples(task, count):
+    """The held-out samples of a task; the same in training and in tools/nano/eval."""
+    r, made = draw.Draw(f"held-out/{task}"), Tasks()
+    return [made.draw(r, task, True) for _ in range(count)]

@@ -93,7 +93,7 @@ class Trainer:
             count = (
                 max(1, self.options.scored // 2) if task == "needle_long" else self.options.scored
             )
-            samples = pack.held_out(task, count)
+            samples = tasks.held_out_samples(task, count)
             encoded += [(*pack.encode(tokenizer, sample), task) for sample in samples]
         return list(pack.pack(iter(encoded), self.options.batch, self.options.length))
 
