@@ -41,7 +41,7 @@ usage: g4-bench latency|throughput MODEL_DIR [flags]
   --json FILE                 also writes what was measured
 
 The share of the limit is bytes that the plan says a step must read, over the time that it took,
-over the read bandwidth that the same run measures.
+over the read bandwidth that the same run measures, the better of before and behind.
 
 examples:
   g4-bench latency models/gemma4/nano/autoround

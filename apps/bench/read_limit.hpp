@@ -37,10 +37,10 @@ inline double read_limit(unsigned threads, std::size_t bytes = std::size_t{2} <<
     const std::size_t words = bytes / sizeof(std::uint64_t) / threads;
     auto* begin = static_cast<std::uint64_t*>(memory);
     using clock = std::chrono::steady_clock;
-    std::vector<double> rates;
-    clock::time_point started;
+    struct span_of_time { clock::time_point begin, end; };
+    std::vector<span_of_time> spans(static_cast<std::size_t>(passes) * threads);
     std::atomic<std::uint64_t> kept{0};
-    std::barrier together{static_cast<std::ptrdiff_t>(threads) + 1};
+    std::barrier together{static_cast<std::ptrdiff_t>(threads)};
     std::vector<std::thread> workers;
     for (unsigned t = 0; t < threads; ++t)
         workers.emplace_back([&, t] {
@@ -48,18 +48,24 @@ inline double read_limit(unsigned threads, std::size_t bytes = std::size_t{2} <<
             for (std::size_t i = 0; i < words; i += 512) part[i] = i;  // first touch by its reader
             for (int pass = 0; pass < passes; ++pass) {
                 together.arrive_and_wait();
+                // the readers' own clocks: nobody starts before the first and ends behind the last
+                span_of_time& own = spans[static_cast<std::size_t>(pass) * threads + t];
+                own.begin = clock::now();
                 kept += sum_words(part, words);
-                together.arrive_and_wait();
+                own.end = clock::now();
             }
         });
-    for (int pass = 0; pass < passes; ++pass) {
-        together.arrive_and_wait();
-        started = clock::now();
-        together.arrive_and_wait();
-        const std::chrono::duration<double> took = clock::now() - started;
+    for (std::thread& worker : workers) worker.join();
+    std::vector<double> rates;
+    for (std::size_t pass = 0; pass < spans.size(); pass += threads) {
+        span_of_time whole = spans[pass];
+        for (unsigned t = 1; t < threads; ++t) {
+            whole.begin = std::min(whole.begin, spans[pass + t].begin);
+            whole.end = std::max(whole.end, spans[pass + t].end);
+        }
+        const std::chrono::duration<double> took = whole.end - whole.begin;
         rates.push_back(static_cast<double>(bytes) / took.count());
     }
-    for (std::thread& worker : workers) worker.join();
     munmap(memory, bytes);
     std::sort(rates.begin(), rates.end());
     return rates[rates.size() / 2];
