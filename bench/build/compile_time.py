@@ -15,7 +15,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = "models/gemma4/model.hpp"
-RUNS = 5
+RUNS = 3
 
 
 def includes_from_outside(path, seen):
