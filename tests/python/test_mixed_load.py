@@ -1,6 +1,7 @@
 """Thousands of requests at once, some abandoned and some hostile: every other answer is right and nothing is left over."""
 import asyncio
 import json
+import os
 import random
 import time
 
@@ -72,4 +73,5 @@ def test_mixed_load_leaves_nothing_behind():
         assert value(server, "g4:open_connections") <= 2
         after = value(server, "process_resident_memory_bytes")
         print(f"resident bytes {before:.0f} before, {after:.0f} after {REQUESTS} requests")
-        assert after < before * 1.05
+        if not os.environ.get("G4_SANITIZE"):  # a sanitizer keeps what it saw
+            assert after < before * 1.05
