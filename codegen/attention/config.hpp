@@ -1,0 +1,48 @@
+// What attention kernels are compiled for and launched with. The host and NVRTC read it.
+#pragma once
+#include "codegen/core/config.hpp"
+
+namespace g4k {
+
+struct attention_config {
+    int head_dim = 0;           // a multiple of 8, at most 512
+    int q_heads = 0, kv_heads = 0;
+    int window = 0;             // tokens a query sees, itself included; 0: all
+    float scale = 1;
+    int page_tokens = 64;
+};
+
+/// Single queries, each against its whole context, in splits that a second kernel merges.
+///   partial  [rows][q_heads][splits][head_dim] f32, unnormalised
+///   extent   [rows][q_heads][splits][2] f32: greatest score (times scale), sum of exponentials
+/// A split without keys has sum 0. With one split the first kernel writes `out` itself.
+struct decode_args {
+    const bf16_bits* q;         // row r of the launch is row (q_rows ? q_rows[r] : r)
+    long long q_stride;
+    const int* q_rows;
+    bf16_bits* out;             // [rows][out_stride], heads side by side
+    long long out_stride;
+    int rows, splits;
+    const int* step_rows;       // row r of the launch is row step_rows[r] of the step; null: r
+    step_tables tables;
+    cache_args cache;
+    float* partial;
+    float* extent;
+};
+
+/// Rows first .. first + count - 1 of one sequence's rows in the step.
+struct prefill_tile { int sequence, first, count, unused; };
+
+/// Many rows of few sequences; keys and values of the step itself are in the cache already.
+struct prefill_args {
+    const bf16_bits* q;         // rows of the step
+    long long q_stride;
+    bf16_bits* out;
+    long long out_stride;
+    const prefill_tile* tiles;  // [tile_count] in device memory, longest context first
+    int tile_count;
+    step_tables tables;
+    cache_args cache;
+};
+
+}  // namespace g4k
