@@ -20,8 +20,9 @@ struct decode_args {
     const bf16_bits* q;         // row r of the launch is row (q_rows ? q_rows[r] : r)
     long long q_stride;
     const int* q_rows;
-    bf16_bits* out;             // [rows][out_stride], heads side by side
-    long long out_stride;
+    bf16_bits* out;             // row r of the launch goes to row (out_rows ? out_rows[r] : r)
+    long long out_stride;       // heads side by side
+    const int* out_rows;
     int rows, splits;
     const int* step_rows;       // row r of the launch is row step_rows[r] of the step; null: r
     step_tables tables;
