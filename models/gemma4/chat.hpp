@@ -2,7 +2,7 @@
 #pragma once
 #include "g4/core/error.hpp"
 #include "g4/text/chat.hpp"
-#include "g4/text/sha256.hpp"
+#include "g4/core/sha256.hpp"
 #include "models/gemma4/chat_april_2026.hpp"
 #include "models/gemma4/chat_july_2026.hpp"
 #include <memory>

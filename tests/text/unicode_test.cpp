@@ -1,6 +1,6 @@
 // Characters: reading them, what Python's str says of them, and the digest that names files.
 #include "g4/text/unicode.hpp"
-#include "g4/text/sha256.hpp"
+#include "g4/core/sha256.hpp"
 #include <doctest/doctest.h>
 #include <string>
 
