@@ -1,8 +1,8 @@
 // Gemma 4's chat templates: which published one a checkpoint carries, and its compiled-in form.
 #pragma once
 #include "g4/core/error.hpp"
-#include "g4/text/chat.hpp"
 #include "g4/core/sha256.hpp"
+#include "g4/text/chat.hpp"
 #include "models/gemma4/chat_april_2026.hpp"
 #include "models/gemma4/chat_july_2026.hpp"
 #include <memory>

@@ -21,9 +21,16 @@ class device_buffer {
         if (const int failed = driver.memory_allocate.code(&address_, bytes); failed != 0) {
             memory_room room;
             driver.memory_info.code(&room.free_bytes, &room.total_bytes);
-            throw device_error{"cuMemAlloc_v2: expected ", bytes, " bytes on ", on.info().name,
-                               ", got ", driver.memory_allocate.texts.of(failed), ", free: ",
-                               room.free_bytes, " of ", room.total_bytes};
+            throw device_error{"cuMemAlloc_v2: expected ",
+                               bytes,
+                               " bytes on ",
+                               on.info().name,
+                               ", got ",
+                               driver.memory_allocate.texts.of(failed),
+                               ", free: ",
+                               room.free_bytes,
+                               " of ",
+                               room.total_bytes};
         }
     }
     device_buffer(device_buffer&& other) noexcept { swap(other); }

@@ -195,8 +195,8 @@ inline std::shared_ptr<const driver> open_driver(const std::string& library) {
     out->library = std::shared_ptr<void>{handle, [](void* opened) { dlclose(opened); }};
     error_texts texts;
     const auto look_up = [&](const char* name, auto*& function) {
-        function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(
-            dlsym(handle, name));
+        function =
+            reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
     };
     look_up("cuGetErrorName", texts.name);
     look_up("cuGetErrorString", texts.text);

@@ -11,7 +11,7 @@ namespace g4 {
 
 struct kernel_resources {
     int registers = 0;
-    std::size_t local_bytes = 0;   // of a thread, in device memory: spills and indexed arrays
+    std::size_t local_bytes = 0;  // of a thread, in device memory: spills and indexed arrays
     std::size_t static_shared_bytes = 0;
     std::size_t argument_bytes = 0;  // of the one parameter; 0 when the driver cannot tell
 };

@@ -52,31 +52,45 @@ class stream {
                 bool programmatic = true) const {
         const std::size_t expected = what.resources().argument_bytes;
         if (expected != 0 && expected != size)
-            throw internal_error{"launch: ", what.name(), ": expected ", expected,
-                                 " bytes of arguments, got ", size};
+            throw internal_error{
+                "launch: ", what.name(), ": expected ", expected, " bytes of arguments, got ",
+                size};
         cu::launch_attribute overlap{.id = cu::programmatic_stream_serialization};
         overlap.value.number = 1;
         const cu::launch_config config{
-            .grid_x = shape.grid_x, .grid_y = shape.grid_y, .grid_z = shape.grid_z,
-            .block_x = shape.threads, .shared_bytes = shape.shared_bytes, .stream = handle_,
+            .grid_x = shape.grid_x,
+            .grid_y = shape.grid_y,
+            .grid_z = shape.grid_z,
+            .block_x = shape.threads,
+            .shared_bytes = shape.shared_bytes,
+            .stream = handle_,
             .attributes = &overlap,
             .attribute_count = programmatic && device_.overlaps_launches() ? 1u : 0u};
         void* parameters[]{const_cast<void*>(args)};
         const auto& start = device_.driver().launch;
         if (const int failed = start.code(&config, what.handle(), parameters, nullptr); failed != 0)
-            throw device_error{start.name, ": ", what.name(), " with grid ", shape.grid_x, " x ",
-                               shape.grid_y, " x ", shape.grid_z, ", ", shape.threads,
-                               " threads, ", shape.shared_bytes,
-                               " bytes shared: expected success, got ", start.texts.of(failed)};
+            throw device_error{start.name,
+                               ": ",
+                               what.name(),
+                               " with grid ",
+                               shape.grid_x,
+                               " x ",
+                               shape.grid_y,
+                               " x ",
+                               shape.grid_z,
+                               ", ",
+                               shape.threads,
+                               " threads, ",
+                               shape.shared_bytes,
+                               " bytes shared: expected success, got ",
+                               start.texts.of(failed)};
     }
     template <class Args>
     void launch(const kernel& what, const launch_shape& shape, const Args& args,
                 bool programmatic = true) const {
         launch(what, shape, &args, sizeof(Args), programmatic);
     }
-    void launch(const replay& what) const {
-        device_.driver().graph_launch(what.handle(), handle_);
-    }
+    void launch(const replay& what) const { device_.driver().graph_launch(what.handle(), handle_); }
     /// Brings a replay to the device ahead of its first launch.
     void upload(const replay& what) const { device_.driver().graph_upload(what.handle(), handle_); }
 
