@@ -84,12 +84,14 @@ class kernel_builder {
 
   private:
     built_kernel build_one(const kernel_request& request, const std::string& arch) {
-        if (!cache_) return fresh(request, compiler_.compile(request, arch));
-        const std::string key = kernel_cache::key(compiler_.inputs(request, arch) + arch);
+        const nvrtc_program program = compiler_.program(request, arch);
+        if (!cache_) return fresh(request, compiler_.compile(program, request.name));
+        const std::string key =
+            kernel_cache::key(program_maker::inputs(program, compiler_.with().identity()));
         if (auto found = cache_->find(key)) return cached(request, std::move(*found));
         const file_lock only_one = cache_->lock(key);
         if (auto found = cache_->find(key)) return cached(request, std::move(*found));
-        compiled_kernel made = compiler_.compile(request, arch);
+        compiled_kernel made = compiler_.compile(program, request.name);
         try {
             cache_->store(key, {made.cubin, made.log});
         } catch (const input_error& error) {

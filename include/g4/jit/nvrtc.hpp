@@ -4,8 +4,10 @@
 #include "g4/jit/toolkit.hpp"
 #include <cstddef>
 #include <dlfcn.h>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -28,31 +30,42 @@ struct nvrtc_result {
 /// The compiler's functions, declared here so that building needs no toolkit. Any thread may call.
 class nvrtc {
   public:
-    /// The first of libnvrtc.so.13 and .12 that the system's search or `where` finds.
+    /// The first of `names` that the system's search finds, then that `where` does.
     /// Errors: device_error that lists where it looked.
-    static nvrtc open(const toolkit_search& where) {
-        std::string looked = "the system's search";
-        std::vector<std::string> candidates{"libnvrtc.so.13", "libnvrtc.so.12"};
+    static nvrtc open(const toolkit_search& where,
+                      std::vector<std::string> names = library_names()) {
+        std::vector<std::string> candidates = names;
+        std::string looked = "the system's search", why;
         for (const auto& folder : where.library_folders()) {
             looked += ", " + folder.string();
-            for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12"})
+            for (const std::string& name : names)
                 if (std::filesystem::exists(folder / name))
                     candidates.push_back((folder / name).string());
         }
-        std::string why;
         for (const std::string& candidate : candidates) {
             void* const handle = dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL);
             if (handle != nullptr) return nvrtc{handle, candidate};
             if (candidate.starts_with('/')) why += concat("\n  ", dlerror());
         }
-        throw device_error{"jit: expected NVRTC (libnvrtc.so.13 or .12), got none in ", looked, why,
-                           "\nPyPI's nvidia-cuda-nvrtc or a CUDA toolkit brings it; a bundle ",
-                           "of g4-compile needs none"};
+        throw device_error{"jit: expected NVRTC (",
+                           names.front(),
+                           "), got none in ",
+                           looked,
+                           why,
+                           "\nPyPI's nvidia-cuda-nvrtc or a CUDA toolkit of 12.0 or later brings ",
+                           "it; a bundle made by g4-compile needs none"};
     }
+    static std::vector<std::string> library_names() { return {"libnvrtc.so.13", "libnvrtc.so.12"}; }
 
     /// The file that was opened, and its version: "13.0".
     const std::string& file() const { return file_; }
     const std::string& version() const { return version_; }
+    /// Tells builds of one version apart: they may make different code.
+    std::string identity() const {
+        std::error_code failed;
+        const auto bytes = std::filesystem::file_size(file_, failed);
+        return concat(version_, ", ", failed ? 0 : bytes, " bytes");
+    }
 
     /// Errors: device_error with the compiler's log.
     nvrtc_result compile(const nvrtc_program& from) const {

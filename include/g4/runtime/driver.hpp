@@ -59,7 +59,7 @@ struct launch_config {
     unsigned attribute_count = 0;
 };
 /// How the tensor memory accelerator sees an array: 128 bytes that only the driver fills in.
-struct alignas(64) tensor_map {
+struct alignas(128) tensor_map {
     std::uint64_t words[16]{};
 };
 
