@@ -5,17 +5,31 @@
 namespace g4k {
 
 /// How the weights lie on the device.
-///   plain_bf16  [rows, columns] row-major: also what the wgmma family reads
-///   int4        packed by the family, see linear/pack.cuh
+///   plain_bf16  [rows, columns] row-major, each row from a multiple of 16 bytes: also what the
+///               wgmma family reads
+///   int4        packed by the family, see layout.hpp
 enum class weight_form { plain_bf16, int4 };
+
+/// As the checkpoint has them, so that none is rounded; f32 when it mixes types.
+enum class scale_form { f16, bf16, f32 };
 
 /// y[token, row] = steps(sum over columns of x[token, column] · w[row, column], inputs...).
 /// Values of the steps: the result (two when paired), then the inputs, then earlier steps.
 /// paired: rows 2i and 2i + 1 of the matrix are results 0 and 1 of output column i (gate and up).
+/// Work is cut into units of 16 rows and 64 columns. A block takes row_warps · row_tiles units of
+/// rows and token_tile tokens; its column_warps share the columns.
+///   streamed  weights go from memory to registers, `depth` units ahead; each warp fetches the x
+///             of its own columns; row_warps and token_warps are 1. For few tokens
+///   staged    a ring of `depth` stages in shared memory holds weights and x for all warps
 struct linear_config {
     weight_form form = weight_form::plain_bf16;
-    int group = 0;              // columns that share a scale; int4
+    scale_form scales = scale_form::f16;  // int4
+    int group = 0;              // columns that share a scale: 16, 32, 64 or 128; int4
     int token_tile = 8;         // tokens that one block takes: 8, 16, 32, 64 or 128
+    bool staged = false;
+    int row_tiles = 1;          // units of rows that one warp takes
+    int row_warps = 1, token_warps = 1, column_warps = 4;
+    int depth = 8;
     bool paired = false;
     int input_count = 0;        // at most 2
     step steps[8]{};
@@ -24,23 +38,24 @@ struct linear_config {
 
 /// What steps read beside the sums: row r of the launch is row (rows ? rows[r] : r) of data.
 struct input_args {
-    const bf16_bits* data;      // already at the first column
-    long long stride;           // elements from row to row
-    const int* rows;
+    const bf16_bits* data = nullptr;  // already at the first column
+    long long stride = 0;             // elements from row to row
+    const int* rows = nullptr;
 };
 
 struct linear_args {
-    const void* weights;
-    const void* scales;         // int4: as pack.cuh lays them
-    const bf16_bits* x;         // row t of the launch is row (x_rows ? x_rows[t] : t)
-    long long x_stride;
-    const int* x_rows;
-    int tokens, rows, columns;
-    int splits;                 // of the columns over blocks; 1, or steps are empty and out is f32
-    void* out;                  // [splits][tokens][out_stride]
-    long long out_stride, split_stride;
-    input_args inputs[2];
-    const float* vectors[2];    // step_op::scale
+    const void* weights = nullptr;
+    const void* scales = nullptr;     // int4: as layout.hpp says
+    const bf16_bits* x = nullptr;     // row t of the launch is row (x_rows ? x_rows[t] : t)
+    long long x_stride = 0;
+    const int* x_rows = nullptr;
+    int tokens = 0, rows = 0, columns = 0;
+    int splits = 1;                   // of the columns over blocks; 1, or steps are empty and out
+                                      // is f32
+    void* out = nullptr;              // [splits][tokens][out_stride]
+    long long out_stride = 0, split_stride = 0;
+    input_args inputs[2]{};
+    const float* vectors[2]{};        // step_op::scale
 };
 
 }  // namespace g4k
