@@ -8,6 +8,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/g4 DESTINATION ${CMAKE_INSTALL_I
   COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc")
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION ${CMAKE_INSTALL_DATADIR}/g4
   COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "nano" EXCLUDE)
+# Device code: read from here by read_headers() where it is not compiled in, and its config.hpp by
+# the headers of the CUDA back end.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/codegen DESTINATION ${CMAKE_INSTALL_DATADIR}/g4
+  COMPONENT library FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
 install(EXPORT g4_targets NAMESPACE g4:: DESTINATION ${g4_package_directory} COMPONENT library)
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/g4Config.cmake.in

@@ -66,7 +66,8 @@ class compiler {
   public:
     /// Opens NVRTC. Errors: device_error when there is none.
     explicit compiler(header_map headers, const compiler_options& options = {})
-        : programs_{std::move(headers), options}, nvrtc_{nvrtc::open(options.search)} {}
+        : programs_{std::move(headers), options},
+          nvrtc_{nvrtc::open(options.search, nvrtc_names(options.driver_version))} {}
 
     const nvrtc& with() const { return nvrtc_; }
     nvrtc_program program(const kernel_request& request, const std::string& arch) const {

@@ -27,13 +27,19 @@ struct nvrtc_result {
     std::string cubin, log;
 };
 
+/// The libraries whose code a driver loads that knows this CUDA (12080: 12.8), newest first; 0:
+/// all.
+inline std::vector<std::string> nvrtc_names(int driver_version = 0) {
+    if (driver_version != 0 && driver_version < 13000) return {"libnvrtc.so.12"};
+    return {"libnvrtc.so.13", "libnvrtc.so.12"};
+}
+
 /// The compiler's functions, declared here so that building needs no toolkit. Any thread may call.
 class nvrtc {
   public:
     /// The first of `names` that the system's search finds, then that `where` does.
     /// Errors: device_error that lists where it looked.
-    static nvrtc open(const toolkit_search& where,
-                      std::vector<std::string> names = library_names()) {
+    static nvrtc open(const toolkit_search& where, std::vector<std::string> names = nvrtc_names()) {
         std::vector<std::string> candidates = names;
         std::string looked = "the system's search", why;
         for (const auto& folder : where.library_folders()) {
@@ -55,8 +61,6 @@ class nvrtc {
                            "\nPyPI's nvidia-cuda-nvrtc or a CUDA toolkit of 12.0 or later brings ",
                            "it; a bundle made by g4-compile needs none"};
     }
-    static std::vector<std::string> library_names() { return {"libnvrtc.so.13", "libnvrtc.so.12"}; }
-
     /// The file that was opened, and its version: "13.0".
     const std::string& file() const { return file_; }
     const std::string& version() const { return version_; }

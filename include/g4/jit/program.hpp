@@ -19,6 +19,9 @@ struct compiler_options {
     toolkit_search search = toolkit_search::with();
     /// Lines of the source in profiles: for looking at a kernel, not for serving.
     bool line_info = false;
+    /// The newest CUDA that the device's driver knows, 12080 for 12.8; later code does not load
+    /// there. 0: any compiler does.
+    int driver_version = 0;
 };
 
 /// Makes programs of requests. Needs no compiler.

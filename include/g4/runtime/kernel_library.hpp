@@ -28,8 +28,7 @@ class kernel_library {
         for (const jit::built_kernel& one : built) {
             const auto at = key(one.request);
             if (kernels_.contains(at)) continue;
-            const auto loaded = std::make_shared<const kernel_module>(device_, one.cubin);
-            kernels_.emplace(at, kernel{loaded, one.request.name});
+            kernels_.emplace(at, load(one));
         }
     }
 
@@ -44,6 +43,25 @@ class kernel_library {
     std::size_t size() const { return kernels_.size(); }
 
   private:
+    kernel load(const jit::built_kernel& one) const {
+        try {
+            return kernel{std::make_shared<const kernel_module>(device_, one.cubin),
+                          one.request.name};
+        } catch (const device_error& error) {
+            throw device_error{"kernels: ",
+                               one.request.name,
+                               " on ",
+                               device_.info().name,
+                               " (",
+                               device_.info().arch,
+                               ", driver of CUDA ",
+                               device_.info().driver_version / 1000,
+                               ".",
+                               device_.info().driver_version % 1000 / 10,
+                               "): ",
+                               error.what()};
+        }
+    }
     static std::pair<std::string, std::string> key(const kernel_request& request) {
         return {request.name, request.text};
     }
