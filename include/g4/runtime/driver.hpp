@@ -147,11 +147,13 @@ struct driver {
     call<function*, module, const char*> module_function{"cuModuleGetFunction"};
     call<function, int, int> function_set{"cuFuncSetAttribute"};
     call<int*, int, function> function_get{"cuFuncGetAttribute"};
-    call<int*, function, int, std::size_t> function_occupancy{"cuOccupancyMaxActiveBlocksPerMultiprocessor"};
+    call<int*, function, int, std::size_t> function_occupancy{
+        "cuOccupancyMaxActiveBlocksPerMultiprocessor"};
 
     // Newer than the oldest driver that serves (12.0 has none of the later two); may be missing.
     call<const launch_config*, function, void**, void**> launch{"cuLaunchKernelEx"};
-    call<function, std::size_t, std::size_t*, std::size_t*> function_parameter{"cuFuncGetParamInfo"};
+    call<function, std::size_t, std::size_t*, std::size_t*> function_parameter{
+        "cuFuncGetParamInfo"};
     call<tensor_map*, int, std::uint32_t, void*, const std::uint64_t*, const std::uint64_t*,
          const std::uint32_t*, const std::uint32_t*, int, int, int, int>
         tensor_map_tiled{"cuTensorMapEncodeTiled"};
