@@ -1,5 +1,6 @@
 // The emulator of tests/codegen: what it computes as a warp would, and what it finds.
 #include "tests/support/simt.hpp"
+
 #include "codegen/core/async_copy.cuh"
 #include "codegen/core/mma.cuh"
 #include "codegen/core/number.cuh"

@@ -11,7 +11,8 @@
 #include "tests/support/simt_warp.hpp"
 #include "tests/support/simt_words.hpp"
 
-// NVRTC knows #pragma unroll and says nothing of conversions; host code has its own headers.
+// NVRTC knows #pragma unroll and says nothing of conversions. GCC before 13 needs the first of
+// these as an option.
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #pragma GCC diagnostic ignored "-Wconversion"
 
