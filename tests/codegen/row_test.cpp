@@ -3,132 +3,43 @@
 
 #include "codegen/row/row.cuh"
 #include "g4/backends/cuda/row.hpp"
-#include "tests/support/row_case.hpp"
 #include "tests/support/row_configs.hpp"
+#include "tests/support/row_run.hpp"
 #include <doctest/doctest.h>
 #include <list>
 #include <string>
+#include <vector>
 
 namespace {
 
 using namespace g4::testing;
-using g4k::simt::buffer;
 
-/// The case in buffers that notice what is touched outside of them.
-class emulated_row {
+/// Buffers that notice what is touched outside of them.
+class emulated_memory {
   public:
-    explicit emulated_row(const row_case& from) : case_{from} {
-        args_.rows = from.sizes().rows;
-        args_.step_rows = ints(from.step_row_list);
-        args_.tables = {ints(from.token_ids), ints(from.positions), ints(from.sequence_of),
-                        sequences_.emplace_back(from.sequences).data(), ints(from.page_list)};
-        for (int c = 0; c < from.config().chain_count; ++c) add_chain(c);
+    template <class T> T* put(const std::vector<T>& from) {
+        return add<T>(from.size(), [&](T* to) { std::copy(from.begin(), from.end(), to); });
     }
-    const g4k::row_args& args() const { return args_; }
-
-    /// Elements that are wrong, among them the ones that should not have been written.
-    int wrong() const {
-        int out = 0;
-        std::vector<bool> cache_written(cache_.size());
-        for (int c = 0; c < case_.config().chain_count; ++c)
-            for (int t = 0; t < case_.config().chains[c].target_count; ++t) {
-                const auto kind = case_.config().chains[c].targets[t].kind;
-                const auto expected = case_.expected(c, t);
-                if (kind == target_kind::f32) out += wrong_in(*floats_of_[c][t], expected);
-                else if (kind == target_kind::bf16) out += wrong_in(*halves_of_[c][t], expected);
-                else out += wrong_in_cache(expected, cache_written);
-            }
-        for (std::size_t i = 0; i < cache_.size(); ++i)
-            out += !cache_written[i] && cache_[i] != 0xffff ? 1 : 0;
-        return out;
+    template <class T> T* poisoned(std::size_t count) {
+        return add<T>(count, [](T*) {});
+    }
+    template <class T> static std::vector<T> get(const T* from, std::size_t count) {
+        return {from, from + count};
     }
 
   private:
-    const int* ints(const std::vector<int>& from) {
-        return from.empty() ? nullptr : ints_.emplace_back(from).data();
-    }
-    const float* floats(const std::vector<float>& from) {
-        return from.empty() ? nullptr : floats_.emplace_back(from).data();
-    }
-    void add_chain(int c) {
-        const row_chain& chain = case_.config().chains[c];
-        const row_chain_data& data = case_.chain(c);
-        g4k::row_chain_args& args = args_.chains[c];
-        const int extra = case_.sizes().extra;
-        for (int i = 0; i < chain.source_count; ++i) {
-            const bool wide = !data.floats[i].empty();
-            const void* at = wide ? static_cast<const void*>(floats(data.floats[i]) + extra)
-                                  : halves_.emplace_back(data.halves[i]).data() + extra;
-            args.sources[i] = {at, case_.stride(chain), case_.split_stride(chain),
-                               case_.sizes().splits, ints(data.rows[i])};
-        }
-        for (int v = 0; v < 4; ++v) args.vectors[v] = floats(data.vectors[v]);
-        args.rope = floats(data.rope);
-        const auto count = static_cast<std::size_t>(case_.target_elements(chain));
-        for (int t = 0; t < chain.target_count; ++t) {
-            args.targets[t].stride = case_.stride(chain);
-            args.targets[t].cache = case_.cache(reinterpret_cast<char*>(cache_.data()));
-            if (chain.targets[t].kind == target_kind::f32) {
-                floats_of_[c][t] = &floats_.emplace_back(count);
-                args.targets[t].data = floats_of_[c][t]->data() + extra;
-            } else if (chain.targets[t].kind == target_kind::bf16) {
-                halves_of_[c][t] = &halves_.emplace_back(count);
-                args.targets[t].data = halves_of_[c][t]->data() + extra;
-            }
-        }
-    }
-    static int wrong_in(const buffer<float>& got, const std::vector<row_expectation>& expected) {
-        int out = 0;
-        for (const auto& e : expected)
-            out += !(std::abs(got[static_cast<std::size_t>(e.at)] - e.value) <= e.allowed) ? 1 : 0;
-        return out + count_written(got, expected.size());
-    }
-    static int wrong_in(const buffer<g4k::bf16_bits>& got,
-                        const std::vector<row_expectation>& expected) {
-        int out = 0;
-        for (const auto& e : expected) out += wrong_at(got, e);
-        return out + count_written(got, expected.size());
-    }
-    static int wrong_at(const buffer<g4k::bf16_bits>& got, const row_expectation& e) {
-        const double value = float_of(got[static_cast<std::size_t>(e.at)]);
-        return !(std::abs(value - e.value) <= e.allowed) ? 1 : 0;
-    }
-    int wrong_in_cache(const std::vector<row_expectation>& expected,
-                       std::vector<bool>& written) const {
-        int out = 0;
-        for (const auto& e : expected) {
-            written[static_cast<std::size_t>(e.at)] = true;
-            out += wrong_at(cache_, e);
-        }
+    template <class T> T* add(std::size_t count, const auto& fill) {
+        T* const out = reinterpret_cast<T*>(buffers_.emplace_back(count * sizeof(T)).data());
+        fill(out);
         return out;
     }
-    template <class T> static int count_written(const buffer<T>& got, std::size_t expected) {
-        const auto written = std::count_if(got.begin(), got.end(), [](T x) { return x == x; });
-        if constexpr (sizeof(T) == 2) {
-            return static_cast<std::size_t>(std::count(
-                       got.begin(), got.end(), static_cast<T>(0xffff))) == got.size() - expected
-                       ? 0
-                       : 1;
-        } else {
-            return static_cast<std::size_t>(written) == expected ? 0 : 1;
-        }
-    }
-
-    const row_case& case_;
-    g4k::row_args args_{};
-    std::list<buffer<int>> ints_;
-    std::list<buffer<float>> floats_;
-    std::list<buffer<g4k::bf16_bits>> halves_;
-    std::list<buffer<g4k::sequence_entry>> sequences_;
-    buffer<g4k::bf16_bits> cache_ =
-        buffer<g4k::bf16_bits>(static_cast<std::size_t>(case_.cache_elements()));
-    const buffer<float>* floats_of_[4][3]{};
-    const buffer<g4k::bf16_bits>* halves_of_[4][3]{};
+    std::list<g4k::simt::buffer<unsigned char>> buffers_;
 };
 
-template <const row_config& Config> int wrong(const row_case_sizes& sizes) {
+template <const row_config& Config> std::int64_t wrong(const row_case_sizes& sizes) {
     const row_case one{Config, sizes};
-    const emulated_row row{one};
+    emulated_memory memory;
+    const row_run row{one, memory};
     g4k::simt::launch(g4::cuda::row_shape(Config, sizes.rows),
                       [&] { g4k::row<Config>(row.args()); });
     return row.wrong();

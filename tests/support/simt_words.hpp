@@ -93,6 +93,10 @@ inline float __sinf(float x) { return std::sin(x); }
 inline float __cosf(float x) { return std::cos(x); }
 inline float __powf(float x, float y) { return std::pow(x, y); }
 inline void __sincosf(float x, float* s, float* c) { *s = std::sin(x), *c = std::cos(x); }
+inline void sincospif(float x, float* s, float* c) {
+    *s = static_cast<float>(std::sin(std::acos(-1.0) * x));
+    *c = static_cast<float>(std::cos(std::acos(-1.0) * x));
+}
 inline float __saturatef(float x) { return x > 0 ? std::min(x, 1.0f) : 0.0f; }
 inline float __fdividef(float x, float y) { return x / y; }
 inline float __fdiv_rn(float x, float y) { return x / y; }
