@@ -150,4 +150,31 @@ struct attention_case {
     std::normal_distribution<float> normal_{0, 1};
 };
 
+/// The greatest error over what rounding allows: scores here are no larger than 8; P in bf16, 2^-9
+/// of each product, values up to 5; the result in bf16, 2^-9 of it. Sums in f32 and exp2 are far
+/// below. With `checks`, of so many heads of random rows, those of the first and last row too.
+///   out  [rows][stride]
+inline double worst_error(const attention_case& of, const std::uint16_t* out, long long stride,
+                          int checks = 0) {
+    double worst = 0;
+    const auto look = [&](int row, int head) {
+        const std::vector<double> expected = of.expected(row, head);
+        for (int d = 0; d < of.config.head_dim; ++d) {
+            const double want = expected[static_cast<std::size_t>(d)];
+            const double got = bf16_value(out[row * stride + head * of.config.head_dim + d]);
+            const double error = std::abs(got - want) / (5 * 0x1p-8 + std::abs(want) * 0x1p-8);
+            if (!(error <= worst)) worst = error;
+        }
+    };
+    if (checks == 0)
+        for (int row = 0; row < of.rows; ++row)
+            for (int head = 0; head < of.config.q_heads; ++head) look(row, head);
+    std::mt19937 random{3};
+    for (int i = 0; i < checks; ++i) {
+        const auto row = i == 0 ? 0 : i == 1 ? of.rows - 1 : static_cast<int>(random() % static_cast<unsigned>(of.rows));
+        look(row, static_cast<int>(random() % static_cast<unsigned>(of.config.q_heads)));
+    }
+    return worst;
+}
+
 }  // namespace g4::testing
