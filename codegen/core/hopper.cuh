@@ -26,12 +26,13 @@ __device__ inline void barrier_arrive(barrier_word* barrier) {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier))
                  : "memory");
 }
-/// Arrives at the barrier that block `rank` of the cluster has at the same place.
+/// Arrives at the barrier that block `rank` of the cluster has at the same place. Tells that shared
+/// memory was read there by wgmma; what this thread wrote is not published (.release.cluster would,
+/// by a fence that waits for the whole device: 0.5 us each time).
 __device__ inline void barrier_arrive_at(barrier_word* barrier, unsigned rank) {
     asm volatile(
         "{\n.reg .b32 there;\nmapa.shared::cluster.u32 there, %0, %1;\n"
-        "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}" ::"r"(
-            shared_address(barrier)),
+        "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(shared_address(barrier)),
         "r"(rank)
         : "memory");
 }
@@ -53,7 +54,8 @@ __device__ inline void barrier_wait(barrier_word* barrier, unsigned parity) {
             : "r"(shared_address(barrier)), "r"(parity)
             : "memory");
 }
-/// The same where a neighbour of the cluster arrives: what it wrote before is seen.
+/// The same where a neighbour of the cluster arrives by .release.cluster: what it wrote is seen, and
+/// L1 is emptied each time. For barrier_arrive_at, barrier_wait does.
 __device__ inline void barrier_wait_cluster(barrier_word* barrier, unsigned parity) {
     unsigned done = 0;
     while (done == 0)
@@ -121,10 +123,11 @@ __device__ inline void copy_box_to(unsigned blocks, void* shared, const tensor_m
 /// A box from shared memory to the map; what lies out of bounds is not written. The writers call
 /// fence_shared_for_copies() and meet at a barrier before one thread asks.
 __device__ inline void store_box(const tensor_map& map, int x, int y, const void* shared) {
-    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%1, %2}], [%3];" ::
-                     "l"(&map),
-                 "r"(x), "r"(y), "r"(shared_address(shared))
-                 : "memory");
+    asm volatile(
+        "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%1, %2}], [%3];" ::"l"(
+            &map),
+        "r"(x), "r"(y), "r"(shared_address(shared))
+        : "memory");
 }
 __device__ inline void store_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 /// All groups of this thread but the latest `Pending` have read their shared memory.
@@ -193,6 +196,18 @@ __device__ inline float4 load_from(unsigned address) {
                  : "r"(address)
                  : "memory");
     return v;
+}
+
+/// copy_box_to with three coordinates.
+__device__ inline void copy_box_to(unsigned blocks, void* shared, const tensor_map& map, int x,
+                                   int y, int z, barrier_word* barrier, keep hint = keep::normal) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+        ".multicast::cluster.L2::cache_hint [%0], [%1, {%2, %3, %4}], [%5], %6, %7;" ::"r"(
+            shared_address(shared)),
+        "l"(&map), "r"(x), "r"(y), "r"(z), "r"(shared_address(barrier)),
+        "h"(static_cast<unsigned short>(blocks)), "l"(static_cast<unsigned long long>(hint))
+        : "memory");
 }
 
 }  // namespace g4k
