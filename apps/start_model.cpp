@@ -1,8 +1,12 @@
-// The one file of the programs that includes the back ends.
+// Where a model runs: the processor here, a GPU in start_cuda.cpp.
 #include "apps/start_model.hpp"
+#include "apps/kv_reserve.hpp"
+#include "apps/start_cuda.hpp"
 #include "g4/backends/cpu/executor.hpp"
 #include "g4/backends/cpu/print_passes.hpp"
-#include "g4/engine/kv_sizing.hpp"
+#include "g4/backends/cuda/lower.hpp"
+#include "g4/backends/cuda/merge_rows.hpp"
+#include "g4/backends/cuda/print_passes.hpp"
 #include <fstream>
 
 namespace g4::apps {
@@ -20,54 +24,38 @@ double available_memory() {
     return 0;
 }
 
-/// The budget for caches, and the longest sequence when the user names none.
-std::vector<kv_reservation> reserve(const plan& p, const run_options& options,
-                                    std::int64_t longest, std::int32_t& max_model_len,
-                                    std::int32_t step_rows, const logger& log) {
+/// Makes out.runs on the processor.
+void start_cpu(running_model& out, const run_options& options, const logger& log) {
+    cpu::cpu_options cpu;
+    cpu.rows = std::clamp(options.max_num_batched_tokens.value_or(512), 1, 512);
+    cpu.sequences = options.max_num_seqs.value_or(64);
+    cpu.wanted = std::min(cpu.rows, std::max(cpu.sequences, 64));
+    cpu.page_tokens = 16;
     const double free = available_memory();
-    kv_budget budget{.bytes = options.kv_cache_bytes.value_or(
-                         std::min(free > 0 ? free / 4 : 1e9, 4.0 * (1 << 30))),
-                     .max_model_len = 0, .max_num_seqs = options.max_num_seqs,
-                     .step_rows = step_rows, .page_tokens = 16};
-    if (options.max_model_len && *options.max_model_len > longest)
-        throw input_error{"max_model_len: expected at most ", longest,
-                          ", the model's max_position_embeddings, got ", *options.max_model_len};
-    max_model_len = options.max_model_len.value_or(static_cast<std::int32_t>(longest));
-    for (;;) {
-        budget.max_model_len = max_model_len;
-        try {
-            return reserve_kv(p, budget);
-        } catch (const input_error&) {
-            if (options.max_model_len || max_model_len < 1024) throw;
-            max_model_len = max_model_len / 2;
-            log.info("kv cache: ", static_cast<std::int64_t>(budget.bytes),
-                     " bytes hold no longer sequence: max_model_len is ", max_model_len);
-        }
-    }
-}
-
-void print_reserved(const plan& p, const std::vector<kv_reservation>& kinds, const launch& size,
-                    const logger& log) {
-    double sum = 0;
-    for (const kv_reservation& k : kinds) {
-        sum += k.bytes();
-        log.info("kv cache: ", k.window_tokens == 0 ? std::string{"whole context"}
-                                                    : concat("window of ", k.window_tokens),
-                 ": ", k.pages, " pages of 16 tokens, ", fixed(k.page_bytes), " bytes each, ",
-                 megabytes(k.bytes()));
-    }
-    log.info("kv cache: ", megabytes(sum), " in all; activations: ",
-             megabytes(arena_of(p, size).planned), " for steps of ", size.tokens, " rows, ",
-             size.wanted, " of them wanted");
+    const kv_budget budget{.bytes = options.kv_cache_bytes.value_or(
+                               std::min(free > 0 ? free / 4 : 1e9, 4.0 * (1 << 30))),
+                           .max_model_len = 0, .max_num_seqs = cpu.sequences,
+                           .step_rows = cpu.rows, .page_tokens = cpu.page_tokens};
+    const auto kinds = reserve(*out.planned, options, budget,
+                               out.config.model.max_position_embeddings, out.max_model_len, log);
+    print_reserved(kinds, cpu.page_tokens, log);
+    log.info("activations: ",
+             megabytes(arena_of(*out.planned, {static_cast<double>(cpu.rows),
+                                               static_cast<double>(cpu.wanted)}).planned),
+             " for steps of ", cpu.rows, " rows, ", cpu.wanted, " of them wanted");
+    for (const kv_reservation& k : kinds) cpu.pages.push_back(k.pages);
+    cpu.threads = options.threads;
+    cpu.activation_bits = options.activation_bits;
+    cpu.log = log;
+    out.threads = options.threads > 0 ? options.threads : cpu::usable_processors();
+    out.device = "cpu";
+    out.runs = cpu::make_cpu_executor(*out.planned, out.table(), cpu);
 }
 
 }  // namespace
 
 running_model start_model(const std::filesystem::path& folder, const run_options& options,
                                  const logger& log) {
-    if (options.device != "auto" && options.device != "cpu")
-        throw input_error{"--device: expected auto or cpu, got \"", options.device,
-                          "\"; this build has no other back end"};
     running_model out{.config = read_model_config(folder)};
     const bound_program& program = out.config.model.program;
     if (options.dummy_weights) {
@@ -78,29 +66,23 @@ running_model start_model(const std::filesystem::path& folder, const run_options
         out.weights = load_weights(out.config, log);
     }
     out.planned = std::make_unique<plan>(compile_plan(program, bytes_in(out.table())));
-    const std::int32_t rows = std::min(std::max(options.max_num_batched_tokens, 1), 512);
-    const std::int32_t wanted = std::max(options.max_num_seqs, 64);
-    const auto kinds = reserve(*out.planned, options,
-                                       out.config.model.max_position_embeddings,
-                                       out.max_model_len, rows, log);
-    print_reserved(*out.planned, kinds,
-                           {static_cast<double>(rows), static_cast<double>(std::min(rows, wanted))},
-                           log);
-    cpu::cpu_options cpu;
-    cpu.rows = rows;
-    cpu.wanted = std::min(rows, wanted);
-    cpu.sequences = options.max_num_seqs;
-    cpu.page_tokens = 16;
-    for (const kv_reservation& k : kinds) cpu.pages.push_back(k.pages);
-    cpu.threads = options.threads;
-    cpu.activation_bits = options.activation_bits;
-    cpu.log = log;
-    out.threads = options.threads > 0 ? options.threads : cpu::usable_processors();
-    out.runs = cpu::make_cpu_executor(*out.planned, out.table(), cpu);
+    std::string why;
+    const bool gpu = options.device != "cpu" && has_gpu(why);
+    if (options.device == "cuda" && !gpu)
+        throw input_error{"--device cuda: expected a GPU that can be used, got none: ", why};
+    if (options.device == "auto" && !gpu) log.info("device: cpu, because there is no GPU: ", why);
+    if (gpu) start_cuda(out, options, log);
+    else start_cpu(out, options, log);
     return out;
 }
 
-std::string print_lowered(const plan& planned, const weight_table& weights) {
+std::string print_lowered(const plan& planned, const weight_table& weights,
+                          const std::string& back_end) {
+    if (back_end == "cuda") {
+        cuda::lowered_plan lowered = cuda::lower(planned);
+        cuda::merge_rows(lowered);
+        return cuda::print(lowered);
+    }
     cpu::thread_pool pool{cpu::usable_processors()};
     const cpu::packed_weights packed{planned, weights, pool, 0};
     cpu::rope_tables ropes;

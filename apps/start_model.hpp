@@ -11,13 +11,19 @@ namespace g4::apps {
 
 /// What a program lets its user choose about how a model runs.
 struct run_options {
-    std::string device = "auto";            // auto, cpu
+    std::string device = "auto";            // auto, cpu, cuda
     bool dummy_weights = false;             // sizes of the config, values made up
     std::optional<std::int32_t> max_model_len{};  // none: as long as model and memory allow
-    std::int32_t max_num_seqs = 64;
-    std::int32_t max_num_batched_tokens = 512;
-    std::optional<double> kv_cache_bytes{};  // none: a quarter of the memory that is free, at most
-                                             // four GiB, and no more than all sequences need
+    std::optional<std::int32_t> max_num_seqs{};            // none: 64, on a GPU 256
+    std::optional<std::int32_t> max_num_batched_tokens{};  // none: 512, on a GPU 4096
+    /// none: on the CPU a quarter of the memory that is free, at most four GiB; on a GPU what
+    /// gpu_memory_utilization leaves. Never more than all sequences need.
+    std::optional<double> kv_cache_bytes{};
+    double gpu_memory_utilization = 0.9;     // of the GPU's whole memory, all that g4 takes
+    std::filesystem::path kernel_cache{};    // folder of compiled kernels; empty: none are kept
+    std::filesystem::path codegen{};         // device code on disk; empty: the program's own
+    std::filesystem::path bundle{};          // of g4-compile -o; empty: NVRTC compiles
+    bool cuda_graphs = true;
     int threads = 0;
     int activation_bits = 16;
     bool int4_dummy = true;                 // dummy linears as W4A16 g128, else bf16
@@ -31,7 +37,8 @@ struct running_model {
     std::unique_ptr<plan> planned{};
     std::unique_ptr<executor> runs{};
     std::int32_t max_model_len = 0;
-    int threads = 0;
+    int threads = 0;          // of the CPU back end
+    std::string device{};     // "cpu", or the GPU's name
 
     const weight_table& table() const { return made_up ? made_up->table() : weights.table; }
 };
@@ -41,7 +48,8 @@ struct running_model {
 running_model start_model(const std::filesystem::path& folder, const run_options& options,
                           const logger& log);
 
-/// The stages of a plan as the CPU back end lowers them, equal ones once.
-std::string print_lowered(const plan& planned, const weight_table& weights);
+/// The stages of a plan as a back end ("cpu" or "cuda") lowers them, equal ones once.
+std::string print_lowered(const plan& planned, const weight_table& weights,
+                          const std::string& back_end);
 
 }  // namespace g4::apps

@@ -2,6 +2,7 @@
 #include "apps/bench/options.hpp"
 #include "apps/bench/read_limit.hpp"
 #include "apps/bench/report.hpp"
+#include "apps/kernel_cache_folder.hpp"
 #include "apps/start_model.hpp"
 #include <cstdio>
 #include <fstream>
@@ -30,7 +31,9 @@ apps::run_options run_options_of(const apps::bench_options& o) {
     out.dummy_weights = o.load_format == "dummy";
     out.max_model_len = o.input_len + o.output_len;
     out.max_num_seqs = o.runs == apps::bench_options::mode::latency ? o.batch_size : o.max_num_seqs;
-    out.max_num_batched_tokens = std::max(o.max_num_batched_tokens, o.batch_size);
+    if (o.max_num_batched_tokens > 0)
+        out.max_num_batched_tokens = std::max(o.max_num_batched_tokens, o.batch_size);
+    out.kernel_cache = apps::default_kernel_cache();
     out.threads = o.threads;
     out.activation_bits = o.activations == "int8" ? 8 : 16;
     return out;
@@ -70,7 +73,8 @@ apps::report_text measure(const apps::bench_options& o, const logger& log) {
     }
     engine runs{*m.runs, {.max_model_len = m.max_model_len,
                           .max_num_batched_tokens = m.runs->reserved().rows,
-                          .max_num_seqs = o.max_num_seqs}};
+                          .max_num_seqs = o.max_num_seqs,
+                          .steps_in_flight = m.device == "cpu" ? 1 : 2}};
     return apps::report_throughput(
         o, setting,
         apps::measure_throughput(runs, o.num_prompts, size, m.runs->reserved().vocabulary,

@@ -13,7 +13,8 @@ struct bench_options {
     std::string model_folder, json_file;
     std::string device = "auto", activations = "exact", load_format = "auto";
     int input_len = 512, output_len = 32, batch_size = 1, num_iters = 3;
-    int num_prompts = 64, max_num_seqs = 64, max_num_batched_tokens = 512, threads = 0;
+    int num_prompts = 64, max_num_seqs = 64, threads = 0;
+    int max_num_batched_tokens = 0;  // 0: the device's default
     int seed = 0;
     bool help = false;
 };
@@ -32,8 +33,8 @@ usage: g4-bench latency|throughput MODEL_DIR [flags]
   --num-iters N               latency: repeats, of which medians are taken (3)
   --num-prompts N             throughput: requests (64)
   --max-num-seqs N            throughput: requests that run at once (64)
-  --max-num-batched-tokens N  rows of a step, as in g4-serve (512)
-  --device auto|cpu           where to run
+  --max-num-batched-tokens N  rows of a step, as in g4-serve (512, on a GPU 4096)
+  --device auto|cpu|cuda      where to run; auto takes a GPU when there is one
   --threads N                 of the CPU back end; 0: all that this process may use
   --activations exact|int8    what activations keep in int4 linears: 16 bits, or 8 (exact)
   --load-format auto|dummy    dummy: weights of the config's sizes are made up, none are read
@@ -83,9 +84,9 @@ inline void take_bench_flag(bench_options& out, std::string_view flag, std::stri
         if (flag == n.name) return static_cast<void>(out.*n.member =
                                                          bench_number(flag, value, n.least));
     if (flag == "--device") {
-        if (value == "cuda")
-            throw input_error{"--device: cuda is not supported yet; expected auto or cpu"};
-        out.device = bench_choice(flag, value, "auto", "cpu");
+        if (value != "auto" && value != "cpu" && value != "cuda")
+            throw input_error{"--device: expected auto, cpu or cuda, got \"", value, "\""};
+        out.device = value;
     } else if (flag == "--activations") {
         out.activations = bench_choice(flag, value, "exact", "int8");
     } else if (flag == "--load-format") {

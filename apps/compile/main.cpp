@@ -1,5 +1,6 @@
 // g4-compile: prints what the compiler makes of a model folder, pass by pass.
 #include "apps/compile/options.hpp"
+#include "apps/start_cuda.hpp"
 #include "apps/start_model.hpp"
 #include <chrono>
 #include <cstdio>
@@ -63,9 +64,19 @@ void run(const apps::compile_options& options) {
     if (options.emit && !stored)
         throw input_error{"--emit: expected weights in ", options.model_folder,
                           ", got none: the kernels depend on how each linear is stored"};
-    if (options.emit) put(apps::print_lowered(p, weights.table));
+    if (!options.arch.empty() && !stored)
+        throw input_error{"--arch: expected weights in ", options.model_folder,
+                          ", got none: the kernels depend on how each linear is stored"};
+    if (options.emit && options.arch.empty())
+        put(apps::print_lowered(p, weights.table, options.device));
+    if (options.emit && !options.arch.empty())
+        for (const kernel_request& r : apps::cuda_requests(p, weights.table, {}, options.arch))
+            put(concat("// ", r.name, "\n", r.text, "\n"));
+    if (!options.output.empty())
+        apps::write_bundle(p, weights.table, {}, options.arch, options.output, log);
     if (options.time) put("time, each pass with its verify\n" + times);
-    if (!options.tensors && !options.time && !options.emit && options.dump_after.empty())
+    if (!options.tensors && !options.time && !options.emit && options.dump_after.empty() &&
+        options.output.empty())
         put(summary(p, bytes));
 }
 }  // namespace

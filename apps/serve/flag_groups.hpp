@@ -19,13 +19,10 @@ inline flag_group model_flags(const flag_maker& make) {
                    "What clients may call the model; the first is what answers say. "
                    "By default the folder as it was given.",
                    [&to](const std::string& name) { to.served_names.push_back(name); }),
-         make.value("device", "auto|cpu",
-                    "Where the model runs. cuda is not in this build and is refused.",
+         make.value("device", "auto|cpu|cuda",
+                    "Where the model runs; auto (default) takes the GPU when there is one.",
                     [&to](const std::string& text) {
-                        if (text.starts_with("cuda"))
-                            throw input_error{"--device ", text, ": expected auto or cpu: ",
-                                              "there is no GPU back end in this build yet"};
-                        to.device = one_of("device", text, {"auto", "cpu"});
+                        to.device = one_of("device", text, {"auto", "cpu", "cuda"});
                     }),
          make.value("quantization", "NAME",
                     "autoround (or auto-round, auto_round, inc) or gptq. Read from config.json "
@@ -118,10 +115,30 @@ inline flag_group engine_flags(const flag_maker& make) {
              make.noted_toggle("enable-prefix-caching",
                                "prefix caching has not landed, every prompt is computed"),
              make.noted_toggle("async-scheduling", "scheduling is the engine's own"),
-             make.noted_toggle("enforce-eager", "nothing is captured on this back end"),
+             make.value("gpu-memory-utilization", "FRACTION",
+                        "Share of the GPU's memory that weights, caches and scratch may take "
+                        "together. Default 0.9.",
+                        [&to](const std::string& text) {
+                            to.gpu_memory_utilization =
+                                fraction("gpu-memory-utilization", text);
+                        }),
+             make.toggle("enforce-eager",
+                         "Launch every kernel of a decode step alone instead of replaying a CUDA "
+                         "graph; slower, for debugging.",
+                         [&to](bool on) { to.cuda_graphs = !on; }),
+             make.text("kernel-cache", "DIR",
+                       "Where compiled GPU kernels are kept. By default g4/kernels in "
+                       "$XDG_CACHE_HOME or ~/.cache.",
+                       &serve_options::kernel_cache),
+             make.text("codegen", "DIR",
+                       "Read the device code from DIR/codegen instead of the program's own copy.",
+                       &serve_options::codegen),
+             make.text("bundle", "FILE",
+                       "Kernels that g4-compile --arch ARCH -o FILE made for this model: no "
+                       "compiler is needed then.",
+                       &serve_options::bundle),
              make.noted_toggle("kv-sharing-fast-prefill",
                                "prefill always skips what no wanted row needs, exactly"),
-             make.noted("gpu-memory-utilization", "FRACTION", "there is no GPU in this build"),
              make.noted("block-size", "N", "the back end chooses the pages of its cache"),
              make.noted("swap-space", "GIB", "the cache is reserved at start and never swapped"),
              make.noted("stream-interval", "N", "every step's tokens are sent at once"),

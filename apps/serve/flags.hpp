@@ -64,6 +64,17 @@ inline std::int64_t human_size(const std::string& flag_name, const std::string& 
                       '"'};
 }
 
+/// Above 0 and at most 1. Errors: input_error that names the flag.
+inline double fraction(const std::string& flag_name, const std::string& text) {
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    if (read.ec != std::errc{} || read.ptr != end || !(number > 0) || number > 1)
+        throw input_error{"--", flag_name, ": expected a number above 0 and at most 1, such as ",
+                          "0.9, got \"", printable(text), '"'};
+    return number;
+}
+
 /// One of the listed words. Errors: input_error that names the flag and the words.
 inline std::string one_of(const std::string& flag_name, const std::string& text,
                           std::initializer_list<std::string_view> words) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "apps/serve/generation_config.hpp"
 #include "apps/serve/options.hpp"
+#include "apps/kernel_cache_folder.hpp"
 #include "apps/start_model.hpp"
 #include "g4/engine/engine.hpp"
 #include "g4/serve/service.hpp"
@@ -23,9 +24,14 @@ inline run_options to_run(const serve_options& options) {
     out.device = options.device;
     out.dummy_weights = options.dummy_weights;
     out.max_model_len = options.max_model_len;
-    if (options.max_num_seqs) out.max_num_seqs = *options.max_num_seqs;
-    if (options.max_num_batched_tokens)
-        out.max_num_batched_tokens = *options.max_num_batched_tokens;
+    out.max_num_seqs = options.max_num_seqs;
+    out.max_num_batched_tokens = options.max_num_batched_tokens;
+    out.gpu_memory_utilization = options.gpu_memory_utilization;
+    out.cuda_graphs = options.cuda_graphs;
+    out.kernel_cache = options.kernel_cache.empty() ? default_kernel_cache()
+                                                    : std::filesystem::path{options.kernel_cache};
+    out.codegen = options.codegen;
+    out.bundle = options.bundle;
     if (options.threads) out.threads = *options.threads;
     out.activation_bits = options.int8_activations ? 8 : 16;
     return out;
@@ -71,11 +77,12 @@ inline loaded_model load_model(const serve_options& options, const logger& log) 
     out.served.bounds.max_model_len = out.model.max_model_len;
     out.served.end_tokens = read_end_tokens(folder, vocabulary);
     engine_options engine_asks{.max_model_len = out.model.max_model_len,
-                               .max_num_batched_tokens = run.max_num_batched_tokens,
-                               .max_num_seqs = run.max_num_seqs,
+                               .max_num_batched_tokens = out.model.runs->reserved().rows,
+                               .max_num_seqs = out.model.runs->reserved().sequences,
                                .max_waiting = options.max_queued_requests,
                                .chunked_prefill = options.chunked_prefill,
-                               .log = log};
+                               .log = log,
+                               .steps_in_flight = out.model.device == "cpu" ? 1 : 2};
     out.runs = std::make_unique<engine>(*out.model.runs, std::move(engine_asks));
     return out;
 }

@@ -19,7 +19,7 @@ struct serve_options {
     std::vector<std::string> served_names;   // none: the folder as it was given
     std::string chat_template;               // empty: the folder's; "builtin"; a file
     std::string quantization;                // empty: as the checkpoint says
-    std::string device = "auto";             // auto, cpu
+    std::string device = "auto";             // auto, cpu, cuda
     bool dummy_weights = false;              // --load-format dummy
     std::string generation_config = "auto";  // auto: the folder's; vllm: none; a folder
     boost::json::object override_generation_config;
@@ -33,6 +33,9 @@ struct serve_options {
     bool chunked_prefill = true;
     std::optional<std::int32_t> threads;  // none: every core
     bool int8_activations = false;
+    double gpu_memory_utilization = 0.9;
+    bool cuda_graphs = true;
+    std::string kernel_cache, codegen, bundle;  // empty: the default, the program's own, none
     std::uint64_t seed = 0;
 
     // the server

@@ -1,8 +1,7 @@
 // The CPU back end against transformers in f32: chunks, batches, windows that wrap, every form.
-#include "apps/bench/lockstep.hpp"
 #include "g4/backends/cpu/executor.hpp"
 #include "g4/engine/kv_sizing.hpp"
-#include "tests/support/parity_case.hpp"
+#include "tests/support/parity_run.hpp"
 #include <doctest/doctest.h>
 
 using namespace g4;
@@ -36,49 +35,6 @@ struct subject {
         return cpu::make_cpu_executor(planned, weights.table, options);
     }
 };
-
-/// Log-probabilities of every token at every row of a prompt, in the order of token ids.
-using logprobs = std::vector<std::vector<float>>;
-
-/// Runs `count` copies of a prompt side by side in chunks of `chunk` rows each; those of the last.
-logprobs run(executor& runs_on, const std::vector<std::int32_t>& prompt, int chunk, int count) {
-    apps::lockstep_batch batch{runs_on, count, static_cast<std::int32_t>(prompt.size()) + 1};
-    const auto vocabulary = static_cast<std::size_t>(runs_on.reserved().vocabulary);
-    logprobs out;
-    for (std::size_t done = 0; done < prompt.size();) {
-        const std::size_t rows = std::min<std::size_t>(static_cast<std::size_t>(chunk),
-                                                       prompt.size() - done);
-        const auto begin = prompt.begin() + static_cast<std::ptrdiff_t>(done);
-        const std::vector<std::int32_t> part{begin, begin + static_cast<std::ptrdiff_t>(rows)};
-        const std::vector<std::vector<std::int32_t>> all(static_cast<std::size_t>(count), part);
-        const step_result result =
-            batch.run(all, static_cast<std::int32_t>(rows),
-                      {.top_logprobs = static_cast<std::int32_t>(vocabulary)});
-        const std::size_t first = (static_cast<std::size_t>(count) - 1) * rows;
-        for (std::size_t r = 0; r < rows; ++r) {
-            std::vector<float>& row = out.emplace_back(vocabulary);
-            for (const token_logprob& t : result.top.subspan((first + r) * vocabulary, vocabulary))
-                row[static_cast<std::size_t>(t.token)] = t.logprob;
-        }
-        done += rows;
-    }
-    return out;
-}
-
-void compare(logprob_error& error, const parity_prompt& prompt, const logprobs& got) {
-    for (const parity_row& row : prompt.rows)
-        for (std::size_t i = 0; i < row.tokens.size(); ++i)
-            error.add_difference(
-                got[static_cast<std::size_t>(row.position)]
-                   [static_cast<std::size_t>(row.tokens[i])] -
-                (row.logits[i] - row.log_sum_exp));
-}
-
-const parity_prompt& longest(const parity_case& of) {
-    return *std::max_element(of.prompts.begin(), of.prompts.end(),
-                             [](const parity_prompt& a, const parity_prompt& b) {
-                                 return a.tokens.size() < b.tokens.size(); });
-}
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// Brings mapped files to the device: threads copy into pinned memory while the piece before is sent.
+// Brings mapped files to the device: threads copy into pinned memory while the piece before is
+// sent.
 #pragma once
 #include "g4/runtime/buffer.hpp"
 #include "g4/runtime/event.hpp"
@@ -51,7 +52,8 @@ class uploader {
         for (std::size_t i = 1; i < parts; ++i)
             threads.emplace_back([=] {
                 const std::size_t begin = i * step;
-                if (begin < size) std::memcpy(to + begin, from + begin, std::min(step, size - begin));
+                if (begin < size)
+                    std::memcpy(to + begin, from + begin, std::min(step, size - begin));
             });
         std::memcpy(to, from, std::min(step, size));
     }

@@ -1,0 +1,24 @@
+// A model brought to run on a GPU.
+#pragma once
+#include "apps/start_model.hpp"
+#include "g4/emit/request.hpp"
+
+namespace g4::apps {
+
+/// Whether a GPU can be used here; `why` says what is missing.
+bool has_gpu(std::string& why);
+
+/// Makes out.runs from out.planned and out.table() on the first GPU; sets max_model_len and device.
+/// Errors: input_error for what is wrong with the options; device_error from driver or compiler.
+void start_cuda(running_model& out, const run_options& options, const logger& log);
+
+/// Every kernel that the back end may launch for this plan on a device of this architecture.
+std::vector<kernel_request> cuda_requests(const plan& planned, const weight_table& weights,
+                                          const run_options& options, const std::string& arch);
+
+/// Writes the kernels of a plan for `arch` into a file that start_cuda takes as options.bundle.
+/// Needs the compiler, and no GPU.
+void write_bundle(const plan& planned, const weight_table& weights, const run_options& options,
+                  const std::string& arch, const std::filesystem::path& file, const logger& log);
+
+}  // namespace g4::apps

@@ -1,0 +1,153 @@
+// Linear passes as launches: few tokens stream the weights, many go through wgmma tiles.
+#pragma once
+#include "g4/backends/cuda/gemm.hpp"
+#include "g4/backends/cuda/launch_context.hpp"
+#include "g4/backends/cuda/linear.hpp"
+#include "g4/runtime/tensor_map.hpp"
+
+namespace g4::cuda {
+
+/// The linear passes of one step.
+template <launch_sink Sink> class linear_launches {
+  public:
+    linear_launches(const launch_context& context, const step_rows_view& rows, scratch_needs& needs,
+                    Sink& sink)
+        : c_{context}, rows_{rows}, needs_{needs}, sink_{sink} {}
+
+    /// Of the last linear that could not finish.
+    const pending_sums& sums() const { return sums_; }
+
+    void run(const device_pass& pass, const linear_pass& linear) {
+        const device_matrix& m = c_.at.matrices[static_cast<std::size_t>(linear.matrix)];
+        const std::int32_t tokens = rows_.count(pass.of);
+        const int* map = rows_.map(pass.of, linear.x);
+        const bool may_tile = c_.wgmma && m.plain != nullptr && map == nullptr;
+        if (may_tile && tokens > most_streamed_tokens) tile(pass, linear, m, tokens);
+        else stream(pass, linear, m, tokens, map);
+    }
+
+  private:
+    static constexpr std::int32_t most_streamed_tokens = 64;
+
+    /// Choices are made for few distinct numbers of tokens, so that a dry run sees them all.
+    static std::int64_t rounded(std::int64_t tokens) {
+        return tokens <= 256 ? tokens : (tokens + 127) / 128 * 128;
+    }
+    std::int64_t columns_out(const linear_pass& linear, const device_matrix& m) const {
+        return m.paired && linear.finished ? m.rows / 2 : m.rows;
+    }
+    template <class Config> void fill(const linear_pass& linear, const device_matrix& m,
+                                      Config& config) const {
+        config.paired = linear.finished && m.paired;
+        config.input_count = static_cast<int>(linear.inputs.size());
+        std::copy(linear.steps.begin(), linear.steps.end(), config.steps);
+        config.out = linear.out_type;
+    }
+    template <class Args> void fill(const device_pass& pass, const linear_pass& linear,
+                                    const device_matrix& m, std::int32_t tokens, int splits,
+                                    Args& args) {
+        args.tokens = tokens;
+        args.rows = static_cast<int>(m.rows);
+        args.columns = static_cast<int>(m.columns);
+        args.splits = splits;
+        if (linear.finished) {
+            const placed_buffer& to = c_.at.buffers[static_cast<std::size_t>(linear.out.index)];
+            args.out = to.data;
+            args.out_stride = to.stride;
+        } else {
+            args.out = c_.at.sums;
+            args.out_stride = row_stride(m.rows);
+            args.split_stride = tokens * args.out_stride;
+            sums_ = {args.out_stride, args.split_stride, splits};
+            needs_.sums = std::max(needs_.sums, static_cast<std::size_t>(splits) *
+                                                    static_cast<std::size_t>(args.split_stride) *
+                                                    sizeof(float));
+        }
+        for (std::size_t i = 0; i < linear.inputs.size(); ++i) {
+            const operand& in = linear.inputs[i];
+            const placed_buffer& from = c_.at.buffers[static_cast<std::size_t>(in.index)];
+            args.inputs[i] = {reinterpret_cast<const g4k::bf16_bits*>(from.data) + in.offset,
+                              from.stride, rows_.map(pass.of, in)};
+        }
+        for (std::size_t i = 0; i < linear.vectors.size(); ++i)
+            args.vectors[i] = vector_at(c_.at, linear.vectors[i]);
+    }
+    const g4k::bf16_bits* x_of(const linear_pass& linear, std::int64_t& stride) const {
+        if (linear.x.in == operand::activation) {
+            stride = row_stride(c_.lowered.activation_width);
+            return reinterpret_cast<const g4k::bf16_bits*>(c_.at.activation);
+        }
+        const placed_buffer& from = c_.at.buffers[static_cast<std::size_t>(linear.x.index)];
+        stride = from.stride;
+        return reinterpret_cast<const g4k::bf16_bits*>(from.data) + linear.x.offset;
+    }
+
+    void stream(const device_pass& pass, const linear_pass& linear, const device_matrix& m,
+                std::int32_t tokens, const int* map) {
+        const linear_sizes sizes{m.form.form, m.form.group, rounded(tokens), m.rows, m.columns,
+                                 linear.finished};
+        const linear_tiling tiling = choose_linear(sizes, c_.multiprocessors);
+        g4k::linear_config config;
+        config.form = m.form.form;
+        config.group = m.form.group;
+        config.scales = m.form.scales;
+        fill(linear, m, config);
+        config = with_tiling(config, tiling);
+        g4k::linear_args args{};
+        fill(pass, linear, m, tokens, tiling.splits, args);
+        args.weights = m.packed;
+        args.scales = m.scales;
+        std::int64_t stride = 0;
+        args.x = x_of(linear, stride);
+        args.x_stride = stride;
+        args.x_rows = map;
+        const std::uint64_t key =
+            static_cast<std::uint64_t>(tiling.token_tile) << 40 |
+            static_cast<std::uint64_t>(tiling.staged) << 36 |
+            static_cast<std::uint64_t>(tiling.row_tiles) << 28 |
+            static_cast<std::uint64_t>(tiling.row_warps) << 20 |
+            static_cast<std::uint64_t>(tiling.token_warps) << 14 |
+            static_cast<std::uint64_t>(tiling.column_warps) << 7 |
+            static_cast<std::uint64_t>(tiling.depth);
+        const std::int32_t kernel =
+            c_.kernels.remembered(&linear, key, [&] { return linear_request(config); });
+        sink_(kernel, linear_shape(config, args), &args, sizeof args);
+    }
+
+    void tile(const device_pass& pass, const linear_pass& linear, const device_matrix& m,
+              std::int32_t tokens) {
+        std::int64_t stride = 0;
+        const g4k::bf16_bits* x = x_of(linear, stride);
+        gemm_sizes sizes{rounded(tokens), m.rows, m.columns, stride};
+        if (!gemm_refuses(sizes).empty()) return stream(pass, linear, m, tokens, nullptr);
+        const gemm_tiling tiling =
+            choose_gemm(sizes, linear.finished ? 1 : most_splits, c_.multiprocessors);
+        g4k::gemm_config config;
+        fill(linear, m, config);
+        config = with_tiling(config, tiling);
+        g4k::gemm_args args{};
+        fill(pass, linear, m, tokens, tiling.splits, args);
+        if (c_.on != nullptr) {
+            sizes.tokens = tokens;
+            args.x = encode_map<g4k::tensor_map>(*c_.on, gemm_x_array(sizes), x);
+            args.weights =
+                encode_map<g4k::tensor_map>(*c_.on, gemm_weights_array(config, sizes), m.plain);
+        }
+        const std::uint64_t key = std::uint64_t{1} << 60 |
+                                  static_cast<std::uint64_t>(tiling.row_tile) << 8 |
+                                  static_cast<std::uint64_t>(tiling.cluster);
+        const std::int32_t kernel =
+            c_.kernels.remembered(&linear, key, [&] { return gemm_request(config); });
+        sink_(kernel, gemm_launch(config, args, c_.multiprocessors), &args, sizeof args);
+    }
+
+    static constexpr int most_splits = 4;
+
+    const launch_context& c_;
+    const step_rows_view& rows_;
+    scratch_needs& needs_;
+    Sink& sink_;
+    pending_sums sums_;
+};
+
+}  // namespace g4::cuda
