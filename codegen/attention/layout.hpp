@@ -45,6 +45,7 @@ constexpr decode_layout decode_layout_of(const attention_config& c) {
 struct prefill_layout {
     int halves;              // of the dimensions
     int steps, slice;        // of 16 dimensions for each warp; dimensions
+    int held;                // steps of queries in registers; the rest waits in shared memory
     int warps, threads;
     int queries;             // [row][head] pairs of a block
     int rows;                // of the sequence
@@ -57,7 +58,10 @@ constexpr prefill_layout prefill_layout_of(const attention_config& c) {
     prefill_layout out{};
     out.halves = c.head_dim > 256 ? 2 : 1;
     out.steps = parts_of(parts_of(c.head_dim, 16), out.halves);
+    if (out.halves == 2) out.steps = 4 * parts_of(out.steps, 4);
     out.slice = 16 * out.steps;
+    const int held = out.halves == 2 ? 14 : 12;
+    out.held = out.steps < held ? out.steps : held;
     out.warps = 8;
     out.threads = 32 * out.warps;
     out.queries = 16 * out.warps / out.halves;
@@ -66,8 +70,9 @@ constexpr prefill_layout prefill_layout_of(const attention_config& c) {
     if (c.page_tokens < out.tile) out.tile = c.page_tokens;
     out.slot_bytes = out.tile * out.halves * out.slice * 2;
     out.slots = 5;
+    const int queries = (out.steps - out.held) * out.threads * 16;
     const int scores = out.halves == 2 ? out.warps * 16 * out.tile * 4 : 0;
-    out.shared_bytes = out.slots * out.slot_bytes + scores;
+    out.shared_bytes = out.slots * out.slot_bytes + queries + scores;
     return out;
 }
 

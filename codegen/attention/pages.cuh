@@ -21,13 +21,20 @@ template <attention_config Config> struct page_reader {
     }
 };
 
+/// `pages`: where the sequence's list begins, had no page been freed.
+template <attention_config Config>
+__device__ page_reader<Config> reader_of(const step_tables& tables, const cache_args& cache,
+                                         int pages, int kv_head) {
+    return {cache.base + cache.layer_offset +
+                static_cast<long long>(kv_head) * Config.page_tokens * Config.head_dim * 2,
+            tables.pages + pages, cache.page_bytes};
+}
 template <attention_config Config>
 __device__ page_reader<Config> pages_of(const step_tables& tables, const cache_args& cache,
                                         const sequence_entry& sequence, int kv_head) {
-    return {cache.base + cache.layer_offset +
-                static_cast<long long>(kv_head) * Config.page_tokens * Config.head_dim * 2,
-            tables.pages + sequence.first_page[cache.kind] - sequence.skipped[cache.kind],
-            cache.page_bytes};
+    return reader_of<Config>(tables, cache,
+                             sequence.first_page[cache.kind] - sequence.skipped[cache.kind],
+                             kv_head);
 }
 
 }  // namespace g4k
