@@ -19,11 +19,24 @@ __device__ inline unsigned less_136(unsigned pair) {
 #endif
 }
 
+/// bf16 128 + v of the lowest nibble of each half. Written out: of an `and` and an `or` with two
+/// constants the compiler makes two instructions.
+__device__ inline unsigned above_128(unsigned word) {
+#ifdef G4K_SIMT
+    return (word & 0x000f000fu) | 0x43004300u;
+#else
+    unsigned result;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;"
+        : "=r"(result)
+        : "r"(word), "r"(0x000f000fu), "r"(0x43004300u));
+    return result;
+#endif
+}
+
 /// values[r]: nibble r of each half of `word` (r from the lowest), less 8, as a bf16 pair.
 __device__ inline void int4_to_bf16(unsigned (&values)[4], unsigned word) {
 #pragma unroll
-    for (int r = 0; r < 4; ++r)
-        values[r] = less_136((word >> 4 * r & 0x000f000fu) | 0x43004300u);
+    for (int r = 0; r < 4; ++r) values[r] = less_136(above_128(word >> 4 * r));
 }
 
 /// IEEE half by its bits; subnormals are kept.

@@ -18,9 +18,11 @@ enum class scale_form { f16, bf16, f32 };
 /// paired: rows 2i and 2i + 1 of the matrix are results 0 and 1 of output column i (gate and up).
 /// Work is cut into units of 16 rows and 64 columns. A block takes row_warps · row_tiles units of
 /// rows and token_tile tokens; its column_warps share the columns.
-///   streamed  weights go from memory to registers, `depth` units ahead; each warp fetches the x
-///             of its own columns; row_warps and token_warps are 1. For few tokens
-///   staged    a ring of `depth` stages in shared memory holds weights and x for all warps
+///   streamed  each warp has a ring of `depth` entries of weights, `span` units of columns each,
+///             and the x of its own columns; row_warps and token_warps are 1. A block goes on with
+///             further rows, gridDim.x · row_tiles tiles on. For few tokens
+///   staged    a ring of `depth` stages holds weights and x for all warps, span · column_warps
+///             units of columns each
 struct linear_config {
     weight_form form = weight_form::plain_bf16;
     scale_form scales = scale_form::f16;  // int4
@@ -29,7 +31,7 @@ struct linear_config {
     bool staged = false;
     int row_tiles = 1;          // units of rows that one warp takes
     int row_warps = 1, token_warps = 1, column_warps = 4;
-    int depth = 8;
+    int depth = 8, span = 1;
     bool paired = false;
     int input_count = 0;        // at most 2
     step steps[8]{};

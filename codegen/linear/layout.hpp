@@ -10,6 +10,7 @@
 //           mma register r: q of columns k, k + 1; r = 0: row 2g, k; 1: row 2g + 1, k;
 //           2: row 2g, k + 2; 3: row 2g + 1, k + 2. Units of a tile of 16 rows follow each other.
 //   scales  [tiles][groups][16 rows]
+// Stored are whole fours of tiles and whole 128 columns of scales, so that no copy needs a bound.
 // Past the last row or column q is 8 (value 0) and scales are 0.
 #pragma once
 #include "codegen/linear/config.hpp"
@@ -27,7 +28,11 @@ constexpr int at_least(int a, int b) { return a > b ? a : b; }
 
 constexpr int tiles_of(int rows) { return divide_up(rows, unit_rows); }
 constexpr int units_of(int columns) { return divide_up(columns, unit_columns); }
-constexpr int groups_of(int columns, int group) { return divide_up(columns, group); }
+/// As stored; int4.
+constexpr int stored_tiles(int rows) { return divide_up(tiles_of(rows), 4) * 4; }
+constexpr int stored_groups(int columns, int group) {
+    return divide_up(columns, 128) * 128 / group;
+}
 constexpr int scale_bytes(scale_form form) { return form == scale_form::f32 ? 4 : 2; }
 constexpr int unit_bytes(weight_form form) {
     return form == weight_form::int4 ? int4_unit_bytes : plain_unit_bytes;
@@ -51,41 +56,64 @@ constexpr int block_tiles(const linear_config& c) { return c.row_warps * c.row_t
 /// Tiles of 8 tokens that one warp takes.
 constexpr int warp_tokens(const linear_config& c) { return c.token_tile / 8 / c.token_warps; }
 
-/// Columns are dealt to `slices` in whole units, as evenly as they go.
-constexpr int slice_start(int units, int slice, int slices) {
-    return static_cast<int>(static_cast<long long>(units) * slice / slices);
-}
+/// Chunks (16 bytes) of x rows, and of pairs of weight rows, with odd numbers are turned by half a
+/// line: then 32 lanes that read 16 bytes each meet no bank twice.
+constexpr int chunk_turn(int number) { return (number & 1) << 2; }
 
-/// Streamed: bytes of x that a block may hold at once.
-inline constexpr int streamed_x_bytes = 40 * 1024;
-/// Units of x that a warp holds at once: its slice, or half of its room, which then is filled while
-/// the other half is used.
-constexpr int streamed_x_units(const linear_config& c, int tokens, int units, int splits) {
-    const int slice = divide_up(units, splits * c.column_warps);
-    const int room =
-        streamed_x_bytes / (c.column_warps * at_most(tokens, c.token_tile) * token_unit_bytes);
-    if (slice <= room) return slice;
-    return at_least(room / 2 / c.depth, 1) * c.depth;
-}
-constexpr int streamed_x_bytes_of(const linear_config& c, int tokens, int units, int splits) {
-    const int held = streamed_x_units(c, tokens, units, splits);
-    const int slice = divide_up(units, splits * c.column_warps);
-    return (slice > held ? 2 : 1) * held * at_most(tokens, c.token_tile) * token_unit_bytes;
-}
 /// One warp's sums, as the last step of a block adds them.
 constexpr int warp_sum_bytes(const linear_config& c) {
     return c.row_tiles * warp_tokens(c) * 32 * 16;
 }
 
-/// Staged: what one stage of the ring holds, in this order.
-constexpr int stage_weight_bytes(const linear_config& c) {
-    return block_tiles(c) * c.column_warps * unit_bytes(c.form);
+/// Streamed: an entry of a warp's ring is `span` units of columns of each of its row tiles, then
+/// their scales [row tiles][groups][16 rows].
+constexpr int entry_scales(const linear_config& c) {
+    return c.form != weight_form::int4 ? 0 : at_least(c.span * unit_columns / c.group, 1);
 }
+constexpr int entry_bytes(const linear_config& c) {
+    return c.row_tiles * (c.span * unit_bytes(c.form) +
+                          entry_scales(c) * unit_rows * scale_bytes(c.scales));
+}
+
+/// Entries of columns that one of splits · column_warps slices takes.
+struct entry_range { int first, last; };
+constexpr entry_range slice_of(const linear_config& c, int units, int splits, int slice) {
+    const int entries = divide_up(units, c.span);
+    int each = entries / c.column_warps;
+    if (splits > 1) each /= splits;
+    const int rest = entries - each * c.column_warps * splits;
+    const int first = slice * each + at_most(slice, rest);
+    return {first, first + each + (slice < rest ? 1 : 0)};
+}
+/// Shared memory of one warp: its ring, then x of its slice.
+constexpr int streamed_warp_bytes(const linear_config& c, int tokens, int units, int splits) {
+    const entry_range longest = slice_of(c, units, splits, 0);
+    return c.depth * entry_bytes(c) + (longest.last - longest.first) * c.span *
+                                          at_most(tokens, c.token_tile) * token_unit_bytes;
+}
+
+/// Units of columns that one of `splits` blocks takes, in whole entries.
+struct unit_range { int first, last; };
+constexpr unit_range split_of(const linear_config& c, int units, int splits, int split) {
+    if (splits == 1) return {0, units};
+    const int entries = divide_up(units, c.span), each = entries / splits, rest = entries % splits;
+    const int first = split * each + at_most(split, rest);
+    const int last = first + each + (split < rest ? 1 : 0);
+    return {first * c.span, at_most(last * c.span, units)};
+}
+
+/// Staged: what one stage of the ring holds, in this order: entries of each row tile and column
+/// warp ([row tiles][column warps][span]), their scales likewise, x [column warps · span][tokens].
+constexpr int stage_units(const linear_config& c) { return c.column_warps * c.span; }
+constexpr int stage_weight_bytes(const linear_config& c) {
+    return block_tiles(c) * stage_units(c) * unit_bytes(c.form);
+}
+/// Scales of one row in one stage: [column warps][groups of an entry].
 constexpr int stage_scale_bytes(const linear_config& c) {
-    return block_tiles(c) * c.column_warps * unit_scales(c) * unit_rows * scale_bytes(c.scales);
+    return block_tiles(c) * c.column_warps * entry_scales(c) * unit_rows * scale_bytes(c.scales);
 }
 constexpr int stage_x_bytes(const linear_config& c) {
-    return c.token_tile * c.column_warps * token_unit_bytes;
+    return c.token_tile * stage_units(c) * token_unit_bytes;
 }
 constexpr int stage_bytes(const linear_config& c) {
     return stage_weight_bytes(c) + stage_scale_bytes(c) + stage_x_bytes(c);
@@ -97,11 +125,11 @@ constexpr int staged_ring_bytes(const linear_config& c) {
     return at_least(c.depth * stage_bytes(c), sums);
 }
 
-/// Dynamic shared memory of a block; staged: the row of x of each token stands behind the ring.
+/// Dynamic shared memory of a block.
 constexpr int shared_bytes_of(const linear_config& c, int tokens, int columns, int splits) {
-    if (c.staged) return staged_ring_bytes(c) + c.token_tile * 4;
-    const int x = streamed_x_bytes_of(c, tokens, units_of(columns), splits);
-    return c.column_warps * (x + (c.column_warps > 1 ? warp_sum_bytes(c) : 0));
+    if (c.staged) return staged_ring_bytes(c);
+    return c.column_warps *
+           (streamed_warp_bytes(c, tokens, units_of(columns), splits) + 2 * warp_sum_bytes(c));
 }
 
 }  // namespace g4k

@@ -49,7 +49,7 @@ __device__ inline void pack_int4(const pack_args& args) {
     wait_for_inputs();
     const int units = units_of(args.columns);
     const long long number = thread_number();
-    if (number >= static_cast<long long>(tiles_of(args.rows)) * units * 128) return;
+    if (number >= static_cast<long long>(stored_tiles(args.rows)) * units * 128) return;
     const int s = number % 4, lane = number / 4 % 32, unit = number / 128 % units;
     const int row = static_cast<int>(number / 128 / units) * unit_rows + lane / 4 * 2;
     const int place = args.group < 32 ? s * 16 + lane % 4 * 4
@@ -68,13 +68,13 @@ __device__ inline void pack_int4(const pack_args& args) {
 __device__ inline void pack_scales(const pack_args& args) {
     let_next_start();
     wait_for_inputs();
-    const int groups = groups_of(args.columns, args.group);
+    const int groups = stored_groups(args.columns, args.group);
     const long long number = thread_number();
-    if (number >= static_cast<long long>(tiles_of(args.rows)) * groups * unit_rows) return;
+    if (number >= static_cast<long long>(stored_tiles(args.rows)) * groups * unit_rows) return;
     const int group = number / unit_rows % groups;
     const int row = static_cast<int>(number / unit_rows / groups) * unit_rows + number % unit_rows;
     const source_row at = find_row(args, row);
-    const bool real = at.source != nullptr;
+    const bool real = at.source != nullptr && group * args.group < args.columns;
     const long long place = real ? scale_place(at, group * args.group) : 0;
     if (args.scale_type == scale_form::f32) {
         static_cast<float*>(args.scales)[number] =

@@ -1,16 +1,18 @@
 // The rows of x that a linear kernel multiplies, and their way into shared memory.
 #pragma once
-#include "codegen/core/async_copy.cuh"
+#include "codegen/core/shared_address.cuh"
 #include "codegen/linear/layout.hpp"
 
 namespace g4k {
 
 /// 8 columns of a row of x from `column` on, zeros past the last. `aligned`: rows are to 16 bytes.
-__device__ inline void stage_x(char* to, const bf16_bits* row, int column, int columns,
+__device__ inline void stage_x(shared_address to, const bf16_bits* row, int column, int columns,
                                bool aligned) {
-    if (aligned && column + 8 <= columns) return copy_async_16(to, row + column, true);
+    if (aligned && column + 8 <= columns) return copy_async_16(to, row + column);
+    unsigned words[4]{};
     for (int i = 0; i < 8; ++i)
-        reinterpret_cast<bf16_bits*>(to)[i] = column + i < columns ? row[column + i] : 0;
+        if (column + i < columns) words[i / 2] |= unsigned{row[column + i]} << i % 2 * 16;
+    store_shared_16(to, make_uint4(words[0], words[1], words[2], words[3]));
 }
 
 __device__ inline const bf16_bits* x_row(const linear_args& args, int token) {
@@ -19,12 +21,6 @@ __device__ inline const bf16_bits* x_row(const linear_args& args, int token) {
 }
 __device__ inline bool x_aligned(const linear_args& args) {
     return ((reinterpret_cast<unsigned long long>(args.x) | args.x_stride * 2) & 15) == 0;
-}
-
-/// Where chunk `chunk` (8 columns) of a token's unit of x stands: odd tokens are turned by half a
-/// line, so that the 32 lanes read 16 bytes each without a bank conflict.
-__device__ inline int x_offset(int token, int chunk) {
-    return token * token_unit_bytes + (chunk ^ (token & 1) << 2) * 16;
 }
 
 }  // namespace g4k

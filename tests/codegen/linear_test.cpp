@@ -4,6 +4,7 @@
 #include "codegen/linear/pack.cuh"
 #include "g4/backends/cuda/linear.hpp"
 #include "g4/backends/cuda/pack.hpp"
+#include <algorithm>
 #include <cmath>
 #include <doctest/doctest.h>
 #include <memory>
@@ -159,7 +160,8 @@ struct packed {
 constexpr double sum_bound = 0x1p-14;
 
 /// f32 sums of the kernel against the loop.
-template <linear_config C> void check_sums(const problem& p, int splits = 1, int x_pad = 0) {
+template <linear_config C>
+void check_sums(const problem& p, int splits = 1, int x_pad = 0, unsigned most_blocks = 0) {
     const made from{p};
     const packed w{from};
     const int stride = p.columns + x_pad;
@@ -174,7 +176,9 @@ template <linear_config C> void check_sums(const problem& p, int splits = 1, int
                            .rows = p.rows, .columns = p.columns, .splits = splits,
                            .out = y.data(), .out_stride = p.rows,
                            .split_stride = static_cast<long long>(p.tokens) * p.rows};
-    simt::launch(g4::cuda::linear_shape(C, args), [&] { linear<C>(args); });
+    g4::launch_shape shape = g4::cuda::linear_shape(C, args);
+    if (most_blocks > 0) shape.grid_x = std::min(shape.grid_x, most_blocks);
+    simt::launch(shape, [&] { linear<C>(args); });
     double worst = 0;
     for (int t = 0; t < p.tokens; ++t)
         for (int r = 0; r < p.rows; ++r) {
@@ -226,12 +230,25 @@ TEST_CASE("linear: a last group that is shorter, and columns that end inside a u
     check_sums<cut(plain_config, t)>({17, 203, 2, {17}});
 }
 
-TEST_CASE("linear: a slice longer than the room for x is taken in turns") {
-    // 40 units for one warp; x of 8 tokens has room for 40, of 16 for 20: two halves of 9.
-    constexpr tiling t{.token_tile = 16, .column_warps = 1, .depth = 3};
-    check_sums<cut(int4_config(128), t)>({16, 2560, 16, {16}, 128});
-    constexpr tiling more{.token_tile = 16, .column_warps = 4, .depth = 2};
-    check_sums<cut(plain_config, more)>({16, 2560, 11, {16}});
+TEST_CASE("linear: entries of several units, a ring that goes round, an odd count of units") {
+    constexpr tiling pair{.row_tiles = 2, .column_warps = 2, .depth = 3, .span = 2};
+    check_sums<cut(int4_config(128), pair)>({48, 1600, 5, {48}, 128});
+    check_sums<cut(int4_config(64), pair)>({48, 320, 5, {48}, 64});
+    check_sums<cut(int4_config(16), pair)>({48, 336, 5, {48}, 16});
+    check_sums<cut(plain_config, pair)>({35, 328, 3, {35}});
+    constexpr tiling split{.column_warps = 2, .depth = 2, .span = 2, .splits = 3};
+    check_sums<cut(int4_config(128), split)>({16, 1088, 1, {16}, 128}, 3);
+    constexpr tiling staged{.token_tile = 16, .staged = true, .row_tiles = 2, .column_warps = 2,
+                            .depth = 2, .span = 2};
+    check_sums<cut(int4_config(128), staged)>({40, 1088, 12, {40}, 128}, 2);
+    check_sums<cut(int4_config(32), staged)>({40, 448, 12, {40}, 32}, 3);
+    check_sums<cut(plain_config, staged)>({40, 456, 17, {40}});
+}
+
+TEST_CASE("linear: a block goes on with further rows") {
+    constexpr tiling t{.row_tiles = 2, .column_warps = 2, .depth = 3};
+    check_sums<cut(int4_config(128), t)>({168, 448, 4, {168}, 128}, 1, 0, 2);
+    check_sums<cut(plain_config, t)>({101, 200, 8, {101}}, 1, 0, 1);
 }
 
 TEST_CASE("linear: streamed blocks of several row tiles, token tiles and splits") {

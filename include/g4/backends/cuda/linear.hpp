@@ -11,8 +11,8 @@
 #include <string_view>
 
 BOOST_HANA_ADAPT_STRUCT(g4k::linear_config, form, scales, group, token_tile, staged, row_tiles,
-                        row_warps, token_warps, column_warps, depth, paired, input_count, steps,
-                        out);
+                        row_warps, token_warps, column_warps, depth, span, paired, input_count,
+                        steps, out);
 
 namespace g4k {
 
@@ -41,7 +41,8 @@ struct linear_sizes {
 struct linear_tiling {
     int token_tile = 8;
     bool staged = false;
-    int row_tiles = 1, row_warps = 1, token_warps = 1, column_warps = 4, depth = 8, splits = 1;
+    int row_tiles = 1, row_warps = 1, token_warps = 1, column_warps = 4, depth = 8, span = 1;
+    int splits = 1;
     friend bool operator==(const linear_tiling&, const linear_tiling&) = default;
 };
 
@@ -54,6 +55,7 @@ constexpr g4k::linear_config with_tiling(g4k::linear_config config, const linear
     config.token_warps = t.token_warps;
     config.column_warps = t.column_warps;
     config.depth = t.depth;
+    config.span = t.span;
     return config;
 }
 
@@ -87,8 +89,8 @@ inline linear_tiling choose_streamed(const linear_sizes& s, int multiprocessors)
         t.column_warps = 8;
     while (t.column_warps > 1 && t.column_warps > slice) t.column_warps /= 2;
     const int each = g4k::divide_up(slice, t.column_warps);
-    t.depth = std::max(1, std::min(each, (int4 ? 10 : 3) / t.row_tiles));
-    while (shared_bytes(s, t) > general_shared_bytes) --t.depth;
+    t.depth = std::max(2, std::min(each + 1, (int4 ? 10 : 4) / t.row_tiles));
+    while (shared_bytes(s, t) > general_shared_bytes && t.depth > 2) --t.depth;
     return t;
 }
 
@@ -122,7 +124,11 @@ inline linear_tiling choose_staged(const linear_sizes& s, int multiprocessors) {
 }
 
 inline linear_tiling choose_linear(const linear_sizes& s, int multiprocessors) {
-    return s.tokens <= 8 ? choose_streamed(s, multiprocessors) : choose_staged(s, multiprocessors);
+    if (s.tokens <= 8) {
+        const linear_tiling t = choose_streamed(s, multiprocessors);
+        if (shared_bytes(s, t) <= general_shared_bytes) return t;  // else x is too long to stay
+    }
+    return choose_staged(s, multiprocessors);
 }
 
 /// Throws internal_error, in words, for a config that no kernel is made for.
@@ -136,8 +142,8 @@ inline void check_linear(const g4k::linear_config& c) {
     expect(c.token_tile % (8 * c.token_warps) == 0, "whole tiles of 8 tokens a warp");
     expect(c.staged || (c.row_warps == 1 && c.token_warps == 1),
            "a streamed block of column warps");
-    expect(!c.staged || c.depth >= 2, "a ring of at least two stages");
-    expect(c.depth >= 1 && c.row_tiles >= 1 && g4k::warps_of(c) <= 32, "at most 1024 threads");
+    expect(c.depth >= 2, "a ring of at least two entries");
+    expect(c.row_tiles >= 1 && g4k::warps_of(c) <= 32, "at most 1024 threads");
     expect(!c.paired || c.steps[0].op != g4k::step_op::end, "steps that join a pair");
     expect(c.input_count <= 2, "at most two inputs");
 }

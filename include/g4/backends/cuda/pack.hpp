@@ -46,14 +46,14 @@ inline std::size_t packed_weight_bytes(const packed_form& of, std::int64_t rows,
     const int r = static_cast<int>(rows), c = static_cast<int>(columns);
     if (of.form == g4k::weight_form::plain_bf16)
         return static_cast<std::size_t>(rows * g4k::plain_stride(c)) * 2;
-    return static_cast<std::size_t>(g4k::tiles_of(r)) *
+    return static_cast<std::size_t>(g4k::stored_tiles(r)) *
            static_cast<std::size_t>(g4k::units_of(c)) * g4k::int4_unit_bytes;
 }
 inline std::size_t packed_scale_bytes(const packed_form& of, std::int64_t rows,
                                       std::int64_t columns) {
     if (of.form == g4k::weight_form::plain_bf16) return 0;
-    return static_cast<std::size_t>(g4k::tiles_of(static_cast<int>(rows))) *
-           static_cast<std::size_t>(g4k::groups_of(static_cast<int>(columns), of.group)) *
+    return static_cast<std::size_t>(g4k::stored_tiles(static_cast<int>(rows))) *
+           static_cast<std::size_t>(g4k::stored_groups(static_cast<int>(columns), of.group)) *
            static_cast<std::size_t>(g4k::unit_rows * g4k::scale_bytes(of.scales));
 }
 
@@ -80,11 +80,11 @@ inline kernel_request pack_request(packing what) {
 }
 
 inline launch_shape pack_shape(packing what, const g4k::pack_args& args) {
-    const std::int64_t tiles = g4k::tiles_of(args.rows);
+    const std::int64_t tiles = g4k::stored_tiles(args.rows);
     const std::int64_t threads =
         what == packing::int4_words ? tiles * g4k::units_of(args.columns) * 128
         : what == packing::int4_scales
-            ? tiles * g4k::groups_of(args.columns, args.group) * g4k::unit_rows
+            ? tiles * g4k::stored_groups(args.columns, args.group) * g4k::unit_rows
             : args.rows * ((g4k::plain_stride(args.columns) + g4k::unpacked_columns - 1) /
                            g4k::unpacked_columns);
     return {.grid_x = static_cast<unsigned>((threads + g4k::pack_threads - 1) / g4k::pack_threads),
