@@ -37,8 +37,9 @@ inline constexpr int max_row_width = 16384;
 struct row_config {
     int chain_count = 0;
     row_chain chains[max_row_chains]{};
-    int team = 0;         // threads that share one part: 32, or a whole block; 0: row_team
-    int page_tokens = 0;  // of key and value targets
+    int team = 0;            // threads that share one part: 32, or a whole block; 0: row_team
+    int page_tokens = 0;     // of key and value targets
+    bool many_rows = false;  // cut for throughput, not for latency; computes the same
 };
 
 struct row_source_args {
@@ -75,15 +76,19 @@ constexpr bool row_turns(const row_chain& chain) {
     return false;
 }
 
-/// A part goes to one warp, or to a block whose threads hold 8 elements each, or more of a part
-/// that is wider than 4096.
+/// Rows from which row_config::many_rows pays: every multiprocessor has several blocks then.
+inline constexpr int row_many_rows = 512;
+
+/// A part goes to one warp, or to a block whose threads hold 8 elements each, 16 of many rows, or
+/// more of a part that is wider than 512 threads hold so.
 constexpr int row_team(const row_config& config) {
     if (config.team != 0) return config.team;
     int width = 0;
     for (int c = 0; c < config.chain_count; ++c)
         if (config.chains[c].width > width) width = config.chains[c].width;
     if (width <= 512) return 32;
-    const int vectors = (width + 7) / 8, slots = (vectors + 511) / 512;
+    const int vectors = (width + 7) / 8, least = config.many_rows ? 2 : 1;
+    const int slots = vectors > 512 * least ? (vectors + 511) / 512 : least;
     return (vectors + slots * 32 - 1) / (slots * 32) * 32;
 }
 

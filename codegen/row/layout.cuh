@@ -56,6 +56,14 @@ template <const row_config& Config, int Chain> struct row_layout {
     }
     /// Weights wait in registers, read while the kernel before still runs; unless they are many.
     static constexpr bool keeps_weights = count_norm_weights() * pieces * vector <= 32;
+    /// Sources are asked for together, unless a thread has so much of each that one alone keeps
+    /// memory busy.
+    static constexpr bool asks_at_once = pieces * vector <= 16;
+    /// Splits of sums that are asked for together.
+    static constexpr int splits_at_once() {
+        const int elements = pieces * vector;
+        return Config.many_rows || elements > 16 ? 1 : elements > 8 || vector == 1 ? 4 : 8;
+    }
 
     __device__ static int column(int piece, int lane) {
         return piece / slots * extent + (piece % slots * team + lane) * vector;

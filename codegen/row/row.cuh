@@ -102,6 +102,14 @@ __device__ inline void store_bf16_row(const row_value<Layout>& value, bf16_bits*
     for (int p = 0; p < Layout::pieces; ++p)
         if (Layout::holds(p, lane)) store_bf16(to + Layout::column(p, lane), value.at[p], aligned);
 }
+template <class Layout>
+__device__ inline void store_float_row(const row_value<Layout>& value, float* to, int lane,
+                                       bool aligned) {
+#pragma unroll
+    for (int p = 0; p < Layout::pieces; ++p)
+        if (Layout::holds(p, lane))
+            store_floats(to + Layout::column(p, lane), value.at[p], aligned);
+}
 
 template <class Layout, target_kind Kind>
 __device__ inline void store_target(const row_value<Layout>& value, const row_target_args& target,
@@ -109,15 +117,14 @@ __device__ inline void store_target(const row_value<Layout>& value, const row_ta
     const long long first = place.row * target.stride + place.part * Layout::chain.width;
     if constexpr (Kind == target_kind::bf16) {
         auto* data = static_cast<bf16_bits*>(target.data);
-        store_bf16_row<Layout>(value, data + first, place.lane,
-                               aligned_rows<bf16_bits, Layout::vector>(data, target.stride));
+        if (aligned_rows<bf16_bits, Layout::vector>(data, target.stride))
+            store_bf16_row<Layout>(value, data + first, place.lane, true);
+        else store_bf16_row<Layout>(value, data + first, place.lane, false);
     } else if constexpr (Kind == target_kind::f32) {
         auto* data = static_cast<float*>(target.data);
-        const bool aligned = aligned_rows<float, Layout::vector>(data, target.stride);
-#pragma unroll
-        for (int p = 0; p < Layout::pieces; ++p)
-            if (Layout::holds(p, place.lane))
-                store_floats(data + first + Layout::column(p, place.lane), value.at[p], aligned);
+        if (aligned_rows<float, Layout::vector>(data, target.stride))
+            store_float_row<Layout>(value, data + first, place.lane, true);
+        else store_float_row<Layout>(value, data + first, place.lane, false);
     } else if (cache_at != nullptr) {
         constexpr long long keys = static_cast<long long>(sizeof(bf16_bits)) * Layout::chain.parts *
                                    Layout::page_tokens * Layout::chain.width;
@@ -154,18 +161,21 @@ template <class Layout, class Sum>
 __device__ inline void run_part(const row_chain_args& args, const step_tables& tables,
                                 const row_place& place, const row_weights<Layout>& weights,
                                 Sum& sum) {
-    row_value<Layout> values[Layout::values];
     row_angles<Layout> angles;
+    row_sources<Layout> sources;
+    sources.ask(args, place);
     if constexpr (Layout::halves == 2) load_angles<Layout>(angles, args, place);
-    const int token = Layout::reads(source_kind::table) ? tables.token_ids[place.step_row] : 0;
-    char* cache_at[3]{};
+    if constexpr (Layout::reads(source_kind::table))
+        sources.ask_tables(args, place, tables.token_ids[place.step_row]);
+    char* cache_at[3]{};  // four reads, each of which waits for the one before
     each<Layout::chain.target_count>([&](auto index) {
         constexpr int i = decltype(index)::value;
         constexpr target_kind kind = Layout::chain.targets[i].kind;
         if constexpr (kind == target_kind::key || kind == target_kind::value)
             cache_at[i] = cache_row<Layout>(args.targets[i].cache, tables, place);
     });
-    load_sources<Layout>(values, args, place, token);
+    row_value<Layout> values[Layout::values];
+    sources.take(values, place);
     each<Layout::steps>([&](auto index) {
         run_step<Layout, decltype(index)::value>(values, weights, angles, args, place.lane, sum);
     });

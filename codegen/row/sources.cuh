@@ -1,4 +1,5 @@
-// What a row kernel reads for one part: everything is asked for before anything is used.
+// What a row kernel reads for one part: everything is asked for before anything is waited for. A
+// thread stops at the first use of what has not come, so the order of this code is what counts.
 #pragma once
 #include "codegen/core/vector.cuh"
 #include "codegen/row/layout.cuh"
@@ -9,31 +10,6 @@ namespace g4k {
 struct row_place {
     int row, step_row, part, lane;
 };
-
-template <class Layout> struct row_packed {
-    packed<Layout::vector> at[Layout::pieces];
-};
-
-template <class Layout, class T>
-__device__ inline const T* row_of(const row_source_args& source, long long row,
-                                  const row_place& place) {
-    return static_cast<const T*>(source.data) + row * source.stride +
-           place.part * Layout::chain.width;
-}
-
-template <class Layout>
-__device__ inline void load_bf16_row(row_packed<Layout>& to, const row_source_args& source,
-                                     long long row, const row_place& place) {
-    const auto* from = row_of<Layout, unsigned short>(source, row, place);
-    const bool aligned = aligned_rows<unsigned short, Layout::vector>(
-        static_cast<const unsigned short*>(source.data), source.stride);
-#pragma unroll
-    for (int p = 0; p < Layout::pieces; ++p) {
-        to.at[p] = {};
-        if (Layout::holds(p, place.lane))
-            to.at[p] = load_packed<Layout::vector>(from + Layout::column(p, place.lane), aligned);
-    }
-}
 
 template <class Layout>
 __device__ inline void load_float_row(row_value<Layout>& to, const float* from, int lane,
@@ -46,67 +22,132 @@ __device__ inline void load_float_row(row_value<Layout>& to, const float* from, 
     }
 }
 
-/// Splits are asked for four at a time and added in their order.
-template <class Layout>
-__device__ inline void add_splits(row_value<Layout>& to, const row_source_args& source,
-                                  long long row, const row_place& place) {
-    constexpr int at_once = Layout::pieces * Layout::vector <= 8 ? 4 : 1;
-    const float* from = row_of<Layout, float>(source, row, place);
-    const bool aligned = aligned_rows<float, Layout::vector>(static_cast<const float*>(source.data),
-                                                             source.stride | source.split_stride);
-    load_float_row<Layout>(to, from, place.lane, aligned);
-    for (int first = 1; first < source.splits; first += at_once) {
-        row_value<Layout> more[at_once];
+/// One source of f32: `splits` rows that are added in their order.
+template <class Layout, bool Sums> class row_floats {
+  public:
+    __device__ void ask(const row_source_args& source, long long row, const row_place& place) {
+        data_ = static_cast<const float*>(source.data);
+        aligned_ = aligned_rows<float, Layout::vector>(data_, source.stride | source.split_stride);
+        data_ += row * source.stride + place.part * Layout::chain.width;
+        split_stride_ = source.split_stride;
+        splits_ = Sums ? source.splits : 1;
+        if constexpr (Layout::asks_at_once) ask(0, place.lane);
+    }
+    __device__ void take(row_value<Layout>& to, const row_place& place) {
+        if constexpr (!Layout::asks_at_once) ask(0, place.lane);
+        to = split_[0];
+        add(to, 1, 0);
+        for (int first = at_once; Sums && first < splits_; first += at_once) {
+            ask(first, place.lane);
+            add(to, 0, first);
+        }
+    }
+
+  private:
+    static constexpr int at_once = Sums ? Layout::splits_at_once() : 1;
+
+    __device__ void ask(int first, int lane) {
+        if (aligned_) ask(first, lane, true);
+        else ask(first, lane, false);
+    }
+    __device__ void ask(int first, int lane, bool aligned) {
 #pragma unroll
         for (int k = 0; k < at_once; ++k)
-            if (k == 0 || first + k < source.splits)
-                load_float_row<Layout>(more[k], from + (first + k) * source.split_stride,
-                                       place.lane, aligned);
+            if (!Sums || first + k < splits_)
+                load_float_row<Layout>(split_[k], data_ + (first + k) * split_stride_, lane,
+                                       aligned);
+    }
+    __device__ void add(row_value<Layout>& to, int begin, int first) const {
 #pragma unroll
         for (int k = 0; k < at_once; ++k)
-            if (k == 0 || first + k < source.splits)
+            if (k >= begin && first + k < splits_)
 #pragma unroll
                 for (int p = 0; p < Layout::pieces; ++p)
 #pragma unroll
-                    for (int i = 0; i < Layout::vector; ++i) to.at[p][i] += more[k].at[p][i];
+                    for (int i = 0; i < Layout::vector; ++i) to.at[p][i] += split_[k].at[p][i];
     }
-}
 
-/// All sources of the chain, in f32. `token` is the row of tables.
-template <class Layout>
-__device__ inline void load_sources(row_value<Layout>* values, const row_chain_args& args,
-                                    const row_place& place, int token) {
-    constexpr int count = Layout::chain.source_count;
-    row_packed<Layout> raw[count];
-    const auto row_at = [&](int i) -> long long {
-        return args.sources[i].rows != nullptr ? args.sources[i].rows[place.row] : place.row;
-    };
-    each<count>([&](auto index) {
-        constexpr int i = decltype(index)::value;
-        if constexpr (Layout::chain.sources[i] == source_kind::bf16)
-            load_bf16_row<Layout>(raw[i], args.sources[i], row_at(i), place);
-        if constexpr (Layout::chain.sources[i] == source_kind::table)
-            load_bf16_row<Layout>(raw[i], args.sources[i], token, place);
-    });
-    each<count>([&](auto index) {
-        constexpr int i = decltype(index)::value;
-        const row_source_args& source = args.sources[i];
-        if constexpr (Layout::chain.sources[i] == source_kind::sums) {
-            add_splits<Layout>(values[i], source, row_at(i), place);
-        } else if constexpr (Layout::chain.sources[i] == source_kind::f32) {
-            const bool aligned = aligned_rows<float, Layout::vector>(
-                static_cast<const float*>(source.data), source.stride);
-            load_float_row<Layout>(values[i], row_of<Layout, float>(source, row_at(i), place),
-                                   place.lane, aligned);
-        }
-    });
-    each<count>([&](auto index) {
-        constexpr int i = decltype(index)::value;
-        if constexpr (Layout::chain.sources[i] == source_kind::bf16 ||
-                      Layout::chain.sources[i] == source_kind::table)
+    row_value<Layout> split_[at_once];
+    const float* data_;
+    long long split_stride_;
+    int splits_;
+    bool aligned_;
+};
+
+/// One source of bf16, or the row of a table.
+template <class Layout> class row_halves {
+  public:
+    __device__ void ask(const row_source_args& source, long long row, const row_place& place) {
+        data_ = static_cast<const bf16_bits*>(source.data);
+        aligned_ = aligned_rows<bf16_bits, Layout::vector>(data_, source.stride);
+        data_ += row * source.stride + place.part * Layout::chain.width;
+        if constexpr (Layout::asks_at_once) ask(place.lane);
+    }
+    __device__ void take(row_value<Layout>& to, const row_place& place) {
+        if constexpr (!Layout::asks_at_once) ask(place.lane);
 #pragma unroll
-            for (int p = 0; p < Layout::pieces; ++p) unpack(values[i].at[p], raw[i].at[p]);
-    });
-}
+        for (int p = 0; p < Layout::pieces; ++p) unpack(to.at[p], piece_[p]);
+    }
+
+  private:
+    __device__ void ask(int lane) {
+        if (aligned_) ask(lane, true);
+        else ask(lane, false);
+    }
+    __device__ void ask(int lane, bool aligned) {
+#pragma unroll
+        for (int p = 0; p < Layout::pieces; ++p) {
+            piece_[p] = {};
+            if (Layout::holds(p, lane))
+                piece_[p] = load_packed<Layout::vector>(data_ + Layout::column(p, lane), aligned);
+        }
+    }
+
+    packed<Layout::vector> piece_[Layout::pieces];
+    const bf16_bits* data_;
+    bool aligned_;
+};
+
+template <class Layout, source_kind Kind> struct row_source_of {
+    using type = row_floats<Layout, Kind == source_kind::sums>;
+};
+template <class Layout> struct row_source_of<Layout, source_kind::bf16> {
+    using type = row_halves<Layout>;
+};
+template <class Layout> struct row_source_of<Layout, source_kind::table> {
+    using type = row_halves<Layout>;
+};
+
+/// Sources I and behind, one inside the other, as a tuple would be.
+template <class Layout, int I = 0, bool End = I == Layout::chain.source_count> class row_sources {
+  public:
+    /// What does not wait for the token first, then tables.
+    __device__ void ask(const row_chain_args& args, const row_place& place) {
+        if constexpr (kind != source_kind::table) {
+            const row_source_args& source = args.sources[I];
+            own_.ask(source, source.rows != nullptr ? source.rows[place.row] : place.row, place);
+        }
+        rest_.ask(args, place);
+    }
+    __device__ void ask_tables(const row_chain_args& args, const row_place& place, int token) {
+        if constexpr (kind == source_kind::table) own_.ask(args.sources[I], token, place);
+        rest_.ask_tables(args, place, token);
+    }
+    __device__ void take(row_value<Layout>* values, const row_place& place) {
+        own_.take(values[I], place);
+        rest_.take(values, place);
+    }
+
+  private:
+    static constexpr source_kind kind = Layout::chain.sources[I];
+    typename row_source_of<Layout, kind>::type own_;
+    row_sources<Layout, I + 1> rest_;
+};
+template <class Layout, int I> class row_sources<Layout, I, true> {
+  public:
+    __device__ void ask(const row_chain_args&, const row_place&) {}
+    __device__ void ask_tables(const row_chain_args&, const row_place&, int) {}
+    __device__ void take(row_value<Layout>*, const row_place&) {}
+};
 
 }  // namespace g4k

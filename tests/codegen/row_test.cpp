@@ -37,11 +37,12 @@ class emulated_memory {
 };
 
 template <const row_config& Config> std::int64_t wrong(const row_case_sizes& sizes) {
+    static constexpr row_config compiled = g4::cuda::row_cut(Config);
     const row_case one{Config, sizes};
     emulated_memory memory;
     const row_run row{one, memory};
     g4k::simt::launch(g4::cuda::row_shape(Config, sizes.rows),
-                      [&] { g4k::row<Config>(row.args()); });
+                      [&] { g4k::row<compiled>(row.args()); });
     return row.wrong();
 }
 
@@ -100,6 +101,15 @@ TEST_CASE("row: teams take several parts each once there are many") {
     CHECK(wrong<tiny>({.rows = 2 * 16384 + 5}) == 0);
 }
 
+TEST_CASE("row: kernels for many rows compute the same") {
+    static constexpr row_config wide = many(wide_block), uneven = many(uneven_block),
+                                turned_heads = many(local_heads), steps = many(all_steps_wide);
+    CHECK(wrong<wide>({.rows = 3, .splits = 3, .extra = 3}) == 0);
+    CHECK(wrong<uneven>({.rows = 2, .splits = 2}) == 0);
+    CHECK(wrong<turned_heads>({.rows = 5, .splits = 2, .padded = true}) == 0);
+    CHECK(wrong<steps>({.rows = 2}) == 0);
+}
+
 TEST_CASE("row: the kernel is named by what it does, and its text holds the config") {
     const auto request = g4::cuda::row_request(heads(256, 8, 2, 64));
     CHECK(request.name == "g4_row_norm_rope_and_norm_rope_key_and_norm_value");
@@ -108,6 +118,15 @@ TEST_CASE("row: the kernel is named by what it does, and its text holds the conf
     CHECK(g4::cuda::row_request(embedding(2560)).name == "g4_row_embed_by_norm");
     CHECK(g4::cuda::row_shape(residual_and_norm(2560), 3).grid_x == 3);
     CHECK(g4::cuda::row_shape(residual_and_norm(2560), 3).threads == 320);
+}
+
+TEST_CASE("row: a row of which no element needs another is cut into parts for warps") {
+    static constexpr row_config gated = gate(1536), odd_gated = gate(1030), widest = gate(21504);
+    CHECK(g4::cuda::row_shape(gated, 2).grid_x == 6);
+    CHECK(g4::cuda::row_shape(gated, 2).threads == 32);
+    CHECK(g4::cuda::row_refuses(widest).empty());
+    CHECK(wrong<gated>({.rows = 2, .splits = 3}) == 0);
+    CHECK(wrong<odd_gated>({.rows = 2, .splits = 2}) == 0);
 }
 
 TEST_CASE("row: what no kernel takes is refused in words") {

@@ -22,6 +22,12 @@ constexpr step times(int value, float number) {
     return {.op = step_op::multiply, .left = value, .number = number};
 }
 
+/// The same for many rows.
+constexpr row_config many(row_config config) {
+    config.many_rows = true;
+    return config;
+}
+
 /// Behind a projection onto the residual: norm, add, publish, and the norm of the next block.
 constexpr row_config residual_and_norm(int width) {
     return {.chain_count = 1,
@@ -86,6 +92,19 @@ constexpr row_config heads(int head_dim, int q_heads, int kv_heads, int page_tok
     out.chains[2].steps[1] = {};
     out.chains[2].targets[0] = {1, target_kind::value};
     return out;
+}
+
+/// The middle of a gated block, where its linear left sums.
+constexpr row_config gate(int width) {
+    return {.chain_count = 1,
+            .chains = {{.width = width,
+                        .parts = 1,
+                        .source_count = 2,
+                        .sources = {source_kind::sums, source_kind::sums},
+                        .steps = {{.op = step_op::gelu_tanh, .left = 0},
+                                  {.op = step_op::mul, .left = 2, .right = 1}},
+                        .target_count = 1,
+                        .targets = {{3, target_kind::bf16}}}}};
 }
 
 /// Every step and kind of source and target that the others leave out.

@@ -12,7 +12,7 @@
 BOOST_HANA_ADAPT_STRUCT(g4k::row_target, value, kind);
 BOOST_HANA_ADAPT_STRUCT(g4k::row_chain, width, parts, source_count, sources, steps, target_count,
                         targets);
-BOOST_HANA_ADAPT_STRUCT(g4k::row_config, chain_count, chains, team, page_tokens);
+BOOST_HANA_ADAPT_STRUCT(g4k::row_config, chain_count, chains, team, page_tokens, many_rows);
 
 namespace g4k {
 
@@ -29,6 +29,31 @@ constexpr auto spellings(target_kind) {
 
 namespace g4::cuda {
 
+/// Whether an element of the chain needs others of its part.
+constexpr bool row_reaches(const g4k::row_chain& chain) {
+    const auto reaching = [](const g4k::step& s) {
+        return s.op == g4k::step_op::rms_norm || s.op == g4k::step_op::rope;
+    };
+    const auto appending = [](const g4k::row_target& t) { return t.kind >= g4k::target_kind::key; };
+    return std::ranges::any_of(chain.steps, reaching) ||
+           std::ranges::any_of(chain.targets, appending);
+}
+
+/// The config that is compiled: where no element needs another, parts are cut into what suits a
+/// warp, so that one row keeps many multiprocessors busy.
+constexpr g4k::row_config row_cut(g4k::row_config config) {
+    for (int c = 0; c < config.chain_count; ++c) {
+        g4k::row_chain& chain = config.chains[c];
+        if (row_reaches(chain)) continue;
+        int part = 512;
+        while (part > 64 && chain.width % part != 0) part -= part > 256 ? 256 : 8;
+        if (chain.width <= part || chain.width % part != 0) continue;
+        chain.parts *= chain.width / part;
+        chain.width = part;
+    }
+    return config;
+}
+
 /// Why no row kernel takes a chain, in words; empty: one does.
 inline std::string row_refuses(const g4k::row_chain& chain) {
     if (chain.width < 1 || chain.width > g4k::max_row_width)
@@ -42,7 +67,8 @@ inline std::string row_refuses(const g4k::row_chain& chain) {
                       chain.source_count);
     return {};
 }
-inline std::string row_refuses(const g4k::row_config& config) {
+inline std::string row_refuses(const g4k::row_config& asked) {
+    const g4k::row_config config = row_cut(asked);
     if (config.chain_count < 1 || config.chain_count > g4k::max_row_chains)
         return concat("row: expected 1 to ", g4k::max_row_chains, " chains, got ",
                       config.chain_count);
@@ -83,12 +109,14 @@ inline std::string row_name(const g4k::row_config& config) {
         if (own != last) out += own;
         last = own;
     }
+    if (config.many_rows) out += "_many";
     return out;
 }
 
 /// Errors: input_error for a config that no variant takes.
-inline kernel_request row_request(const g4k::row_config& config) {
-    if (auto words = row_refuses(config); !words.empty()) throw input_error{words};
+inline kernel_request row_request(const g4k::row_config& asked) {
+    if (auto words = row_refuses(asked); !words.empty()) throw input_error{words};
+    const g4k::row_config config = row_cut(asked);
     const int team = g4k::row_team(config);
     std::string name = row_name(config);
     std::string text =
@@ -99,7 +127,8 @@ inline kernel_request row_request(const g4k::row_config& config) {
     return {std::move(name), std::move(text)};
 }
 
-inline launch_shape row_shape(const g4k::row_config& config, int rows) {
+inline launch_shape row_shape(const g4k::row_config& asked, int rows) {
+    const g4k::row_config config = row_cut(asked);
     const int team = g4k::row_team(config);
     int parts = 0;
     for (int c = 0; c < config.chain_count; ++c) parts += config.chains[c].parts;
