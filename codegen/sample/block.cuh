@@ -70,18 +70,38 @@ __device__ inline int power_of_two(int count) {
     return count <= 2 ? 2 : 1 << (32 - __clz(count - 1));
 }
 
-/// Sorts `count` values of shared memory, a power of two, the least first (the greatest with
-/// Falling). Begins after and ends with a barrier. Batcher's bitonic network: steps over distances
-/// up to 32 stay within the 64 values of one warp and need no barrier.
-template <bool Falling, class T> __device__ __noinline__ void block_sort(T* values, int count) {
+/// Few values: each finds its place by counting those before it.
+__device__ inline void block_sort_by_counting(unsigned long long* values, int count) {
+    const int self = static_cast<int>(threadIdx.x);
+    const unsigned long long own = self < count ? values[self] : 0;
+    int before = 0;
+    if (self < count) {
+#pragma unroll 8
+        for (int i = 0; i < count; ++i) {
+            const unsigned long long other = values[i];
+            before += other < own || (other == own && i < self) ? 1 : 0;
+        }
+    }
+    __syncthreads();
+    if (self < count) values[before] = own;
+    __syncthreads();
+}
+
+/// Sorts `count` values of shared memory, a power of two, the least first. Begins after and ends
+/// with a barrier. Batcher's bitonic network: steps over distances up to 32 stay within the 64
+/// values of one warp and need no barrier.
+__device__ __noinline__ inline void block_sort(unsigned long long* values, int count) {
+    if (count <= 256 && count <= static_cast<int>(blockDim.x)) {
+        block_sort_by_counting(values, count);
+        return;
+    }
     for (int size = 2; size <= count; size *= 2) {
         for (int step = size / 2; step > 0; step /= 2) {
             for (int pair = static_cast<int>(threadIdx.x); pair < count / 2;
                  pair += static_cast<int>(blockDim.x)) {
                 const int left = 2 * pair - (pair & (step - 1)), right = left + step;
-                const T a = values[left], b = values[right];
-                const bool rising = ((left & size) == 0) != Falling;
-                if ((a > b) == rising && a != b) {
+                const unsigned long long a = values[left], b = values[right];
+                if (a != b && (a > b) == ((left & size) == 0)) {
                     values[left] = b;
                     values[right] = a;
                 }

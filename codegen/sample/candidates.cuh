@@ -79,7 +79,7 @@ __device__ int sort_list(sample_shared<config>& shared, int count) {
          i += static_cast<int>(blockDim.x))
         shared.list[i] = ~0ull;
     __syncthreads();
-    block_sort<false>(shared.list, sorted);
+    block_sort(shared.list, sorted);
     return sorted;
 }
 
@@ -135,7 +135,7 @@ template <sample_config config> struct list_draw {
 
   private:
     __device__ int draw_by_id(unsigned long long target) {
-        block_sort<false>(shared.list, sorted);
+        block_sort(shared.list, sorted);
         unsigned long long masses[2]{};
 #pragma unroll
         for (int i = 0; i < 2; ++i) {

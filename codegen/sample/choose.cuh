@@ -14,7 +14,6 @@ template <sample_config config> struct row_choice {
     logits_of_row& row;  // in shared memory: registers are few
     long long first_tile;
     unsigned greatest = 0;
-    bool sorted = false;  // shared.sorted follows shared.greatest
 
     __device__ row_choice(const sample_args& args, int index, sample_shared<config>& shared,
                           logits_of_row& row)
@@ -36,7 +35,6 @@ template <sample_config config> struct row_choice {
             log_total = log_of_total(shared, sums, row.tiles(), value_of(greatest));
         }
         if (by.top_logprobs > 0) {
-            sort();
             report_top(row, shared, greatest, by.top_logprobs, log_total, args.top + by.first_top);
         }
         if (by.given >= 0) return report(by.given, row.logits[by.given], log_total);
@@ -70,7 +68,6 @@ template <sample_config config> struct row_choice {
         for (int tile = static_cast<int>(threadIdx.x); tile < row.tiles();
              tile += static_cast<int>(blockDim.x))
             shared.greatest[tile] = from[tile];
-        sorted = false;
         find_greatest();
     }
     __device__ void find_greatest() {
@@ -81,11 +78,6 @@ template <sample_config config> struct row_choice {
             own = shared.greatest[tile] > own ? shared.greatest[tile] : own;
         greatest = block_greatest(own, shared.warp_key);
     }
-    __device__ void sort() {
-        if (!sorted) sort_tiles(shared, row.tiles());
-        sorted = true;
-    }
-
     /// From the model's logits to those that the token is chosen by.
     __device__ void change() {
         const bool penalised = row.has_penalties(by);
@@ -100,7 +92,6 @@ template <sample_config config> struct row_choice {
         add_biases(row, shared, args.biases + by.first_bias, by.bias_count,
                    args.scratch.bias_raw + by.first_bias);
         scan_touched(row, shared, sums, by.temperature);
-        sorted = false;
         find_greatest();
     }
 
@@ -139,7 +130,6 @@ template <sample_config config> struct row_choice {
         const bool of_all = draws_from_all(by, row.vocabulary);
         const unsigned long long whole = of_all ? masses_of_tiles(mass) : 0;
         if (of_all && !(cut.top_p < 1)) return draw_from_tiles(mass, unit);
-        if (of_all || cut.top_k > 0) sort();
         constexpr int few = 64, many = config.candidates / 2;
         for (int rank = of_all ? few : cut.top_k;; rank = many) {
             const int token = draw_listed(cut, rank, mass, whole, unit);
@@ -154,7 +144,7 @@ template <sample_config config> struct row_choice {
                                unsigned long long whole, double unit) {
         if (rank > config.candidates) return -1;
         if (rank > 0) {
-            const unsigned bound = bound_of_rank(shared, row.tiles(), rank);
+            const unsigned bound = bound_of_rank(shared, row.tiles(), greatest, rank);
             cut.least = bound > cut.least ? bound : cut.least;
         }
         const int listed = gather(row, shared, cut.least);

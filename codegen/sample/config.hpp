@@ -17,7 +17,7 @@ struct sample_config {
     int candidates = 2048;
     int bins = 2048;
     int threads = 1024;
-    int shared_bytes = 58 * 1024;
+    int shared_bytes = 50 * 1024;
 };
 
 struct token_bias {
@@ -100,12 +100,12 @@ template <sample_config config> struct sample_shared {
             unsigned ties[config.tiles];
         } in_tile;
     };
-    unsigned greatest[config.tiles], sorted[config.tiles];
+    unsigned greatest[config.tiles];
     unsigned touched[config.tiles / 32];
     unsigned long long warp_sum[32];
     double warp_number[32];
     unsigned warp_key[32];
-    unsigned long long found_before;
+    unsigned long long found_before, found_mass;
     unsigned found, found_count, listed;
 };
 

@@ -4,7 +4,7 @@
 
 namespace g4k {
 
-/// log Σ e^logit over the row, from the tiles' sums; -1 threads need not call it alone: all do.
+/// log Σ e^logit over the row, from the sums of its tiles.
 template <sample_config config>
 __device__ double log_of_total(sample_shared<config>& shared, const float* sums, int tiles,
                                float greatest) {
@@ -17,27 +17,11 @@ __device__ double log_of_total(sample_shared<config>& shared, const float* sums,
     return static_cast<double>(greatest) + log(block_sum(own, shared.warp_number));
 }
 
-/// A bound that at least `rank` logits reach: the rank-th of the tiles' greatest.
-template <sample_config config>
-__device__ unsigned bound_of_rank(const sample_shared<config>& shared, int tiles, int rank) {
-    return rank < tiles ? shared.sorted[rank - 1] : key_of_minus_infinity;
-}
-
-/// Sorts a copy of the tiles' greatest, the greatest first.
-template <sample_config config>
-__device__ void sort_tiles(sample_shared<config>& shared, int tiles) {
-    const int sorted = power_of_two(tiles);
-    for (int i = static_cast<int>(threadIdx.x); i < sorted; i += static_cast<int>(blockDim.x))
-        shared.sorted[i] = i < tiles ? shared.greatest[i] : 0;
-    __syncthreads();
-    block_sort<true>(shared.sorted, sorted);
-}
-
 /// The `count` likeliest tokens, those with lower ids first among equals.
 template <sample_config config>
 __device__ void report_top(const logits_of_row& row, sample_shared<config>& shared,
                            unsigned greatest, int count, double log_total, sample_choice* top) {
-    int listed = gather(row, shared, bound_of_rank(shared, row.tiles(), count));
+    int listed = gather(row, shared, bound_of_rank(shared, row.tiles(), greatest, count));
     if (listed > config.candidates) listed = list_selected(row, shared, greatest, count);
     sort_list(shared, listed);
     for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {

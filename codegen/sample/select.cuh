@@ -1,6 +1,7 @@
 // Exact cuts of a row that keeps too many logits to list them: histograms over keys, each over the
 // bin that the one before left open, until one key is left.
 #pragma once
+#include "codegen/sample/bins.cuh"
 #include "codegen/sample/candidates.cuh"
 
 namespace g4k {
@@ -31,22 +32,21 @@ __device__ void add_to_bin(sample_shared<config>& shared, bool adds, unsigned bi
     if (high != 0) atomicAdd(&shared.in_bin.high[bin], high);
 }
 
-/// Keys from least to greatest of one row, in bins; bin 0 has the greatest.
+/// Searches a row for a key between two others.
 template <sample_config config> struct key_select {
     const logits_of_row& row;
-    sample_shared<config>& shared;
-    unsigned least, greatest;
+    key_bins<config> bins;
 
     /// The key of the logit that rank - 1 others come before; it lies between the bounds.
     ///   above  gets the number of those that are greater
     __device__ unsigned of_rank(int rank, int& above) {
         auto left = static_cast<unsigned long long>(rank);
         do {
-            const int shift = fill([](float) { return 0ull; }, false);
-            open_bin(shift, find_bin(left, false).before, left);
-        } while (least < greatest);
+            fill([](float) { return 0ull; });
+            bins.open(left);
+        } while (bins.least < bins.greatest);
         above = rank - static_cast<int>(left);
-        return least;
+        return bins.least;
     }
 
     /// The key of the last logit that top_p keeps, in falling order.
@@ -54,84 +54,32 @@ template <sample_config config> struct key_select {
     __device__ unsigned of_mass(const mass_rule& mass, float top_p, int& ties) {
         unsigned long long left = 0;
         do {
-            const int shift = fill(mass, true);
-            if (left == 0) left = wanted_of(top_p, total_of_bins());
-            open_bin(shift, find_bin(left, true).before, left);
-        } while (least < greatest);
-        const unsigned long long each = mass(value_of(least));
+            fill(mass);
+            if (left == 0) left = wanted_of(top_p, bins.total());
+            bins.open(left);
+        } while (bins.least < bins.greatest);
+        const unsigned long long each = mass(value_of(bins.least));
         ties = static_cast<int>((left + each - 1) / each);
-        return least;
+        return bins.least;
     }
 
   private:
-    template <class Mass> __device__ int fill(const Mass& mass, bool with_mass) {
-        for (int i = static_cast<int>(threadIdx.x); i < config.bins;
-             i += static_cast<int>(blockDim.x))
-            shared.in_bin.count[i] = shared.in_bin.low[i] = shared.in_bin.high[i] = 0;
-        const unsigned width = greatest - least;
-        const int bits = width == 0 ? 0 : 32 - __clz(static_cast<int>(width));
-        const int bin_bits = 31 - __clz(config.bins);
-        const int shift = bits > bin_bits ? bits - bin_bits : 0;
-        __syncthreads();
-        for_each_tile<config>(shared.greatest, row.tiles(), least, [&](int tile) {
+    template <class Mass> __device__ void fill(const Mass& mass) {
+        sample_shared<config>& shared = bins.shared;
+        bins.clear();
+        for_each_tile<config>(shared.greatest, row.tiles(), bins.least, [&](int tile) {
             const four_floats values = row.read_by_call(tile);
 #pragma unroll 1
             for (int i = 0; i < lane_logits; ++i) {  // once in the code: registers are few
                 const float value =
                     i < 2 ? (i == 0 ? values[0] : values[1]) : (i == 2 ? values[2] : values[3]);
                 const unsigned key = key_of(value);
-                const bool adds =
-                    key >= least && key <= greatest && row.place(tile, i) < row.vocabulary;
-                const unsigned bin = adds ? (greatest - key) >> shift : 0;
-                add_to_bin(shared, adds, bin, with_mass && adds ? mass(value) : 0, with_mass);
+                const bool adds = bins.holds(key) && row.place(tile, i) < row.vocabulary;
+                const bool with_mass = bins.of_masses;
+                add_to_bin(shared, adds, adds ? bins.bin_of(key) : 0,
+                           with_mass && adds ? mass(value) : 0, with_mass);
             }
         });
-        __syncthreads();
-        return shift;
-    }
-
-    __device__ unsigned long long bin_sum(int bin, bool with_mass) const {
-        if (!with_mass) return shared.in_bin.count[bin];
-        return static_cast<unsigned long long>(shared.in_bin.high[bin]) << 32 |
-               shared.in_bin.low[bin];
-    }
-    __device__ int bins_per_thread() const {
-        return (config.bins + static_cast<int>(blockDim.x) - 1) / static_cast<int>(blockDim.x);
-    }
-    __device__ unsigned long long own_bins(bool with_mass) const {
-        unsigned long long sum = 0;
-        const int per_thread = bins_per_thread(),
-                  first = static_cast<int>(threadIdx.x) * per_thread;
-        for (int i = first; i < first + per_thread && i < config.bins; ++i)
-            sum += bin_sum(i, with_mass);
-        return sum;
-    }
-    __device__ unsigned long long total_of_bins() {
-        return block_scan(own_bins(true), shared.warp_sum).total;
-    }
-
-    /// The first bin with which the running sum reaches `wanted`: shared.found; what came before.
-    __device__ block_scan_result find_bin(unsigned long long wanted, bool with_mass) {
-        unsigned long long before = block_scan(own_bins(with_mass), shared.warp_sum).before;
-        const int per_thread = bins_per_thread(),
-                  first = static_cast<int>(threadIdx.x) * per_thread;
-        for (int i = first; i < first + per_thread && i < config.bins; ++i) {
-            const unsigned long long after = before + bin_sum(i, with_mass);
-            if (before < wanted && wanted <= after) {
-                shared.found = static_cast<unsigned>(i);
-                shared.found_before = before;
-            }
-            before = after;
-        }
-        __syncthreads();
-        return {shared.found_before, 0};
-    }
-
-    __device__ void open_bin(int shift, unsigned long long before, unsigned long long& left) {
-        const unsigned skipped = shared.found << shift, widest = (1u << shift) - 1;
-        greatest -= skipped;
-        least = greatest - least > widest ? greatest - widest : least;
-        left -= before;
         __syncthreads();
     }
 };
@@ -298,12 +246,12 @@ __device__ int draw_selected(const logits_of_row& row, sample_shared<config>& sh
     unsigned least = cut.least;
     int ties = 0x7fffffff, above = 0;
     if (cut.top_k > 0) {
-        key_select<config> by_rank{row, shared, key_of_minus_infinity, greatest};
+        key_select<config> by_rank{row, {shared, key_of_minus_infinity, greatest, false}};
         const unsigned last = by_rank.of_rank(cut.top_k, above);
         least = last > least ? last : least;
     }
     if (cut.top_p < 1) {
-        key_select<config> by_mass{row, shared, least, greatest};
+        key_select<config> by_mass{row, {shared, least, greatest, true}};
         least = by_mass.of_mass(mass, cut.top_p, ties);
     }
     return kept_logits<config>{row, shared, least, ties}.draw(mass, unit);
@@ -314,7 +262,7 @@ template <sample_config config>
 __device__ int list_selected(const logits_of_row& row, sample_shared<config>& shared,
                              unsigned greatest, int count) {
     int above = 0;
-    key_select<config> by_rank{row, shared, key_of_minus_infinity, greatest};
+    key_select<config> by_rank{row, {shared, key_of_minus_infinity, greatest, false}};
     const unsigned last = by_rank.of_rank(count, above);
     return kept_logits<config>{row, shared, last, count - above}.list();
 }

@@ -44,7 +44,7 @@ class sample_kernels {
     explicit sample_kernels(std::int32_t vocabulary, g4k::sample_config config = {})
         : vocabulary_{vocabulary}, config_{config} {
         for (; tiles() > config_.tiles; config_.tiles *= 2)
-            config_.shared_bytes += config_.tiles * 20 + config_.tiles / 8;  // of sample_shared
+            config_.shared_bytes += config_.tiles * 16 + config_.tiles / 8;  // of sample_shared
         if (config_.shared_bytes > 99 * 1024 || vocabulary < 1)
             throw input_error{"sampling: expected a vocabulary of 1 to 524288, got ", vocabulary};
     }
