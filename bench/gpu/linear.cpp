@@ -51,49 +51,94 @@ struct memory {
     g4::testing::device_vector<unsigned char> weights, scales, x, out;
 };
 
-void measure(gpu& on, const memory& in, const shape& s, int tokens) {
+/// One product ready to launch, and what its weights take.
+struct prepared {
+    g4::cuda::linear_tiling tiling;
+    const g4::kernel* kernel;
+    g4::launch_shape launch;
+    g4k::linear_args args;
+    std::size_t weight_bytes, scale_bytes;
+};
+
+prepared prepare(gpu& on, const memory& in, const shape& s, int tokens) {
     const g4::cuda::linear_sizes sizes{config_of(s).form, s.group, tokens, s.rows, s.columns,
                                        s.what != work::sums};
-    const auto tiling = choose_linear(sizes, on.info().multiprocessors);
-    const auto config = with_tiling(config_of(s), tiling);
-    g4k::linear_args args;
+    prepared out;
+    out.tiling = choose_linear(sizes, on.info().multiprocessors);
+    const auto config = with_tiling(config_of(s), out.tiling);
+    g4k::linear_args& args = out.args;
     args.x = reinterpret_cast<const g4k::bf16_bits*>(in.x.data());
     args.x_stride = s.columns;
     args.tokens = tokens;
     args.rows = s.rows;
     args.columns = s.columns;
-    args.splits = tiling.splits;
+    args.splits = out.tiling.splits;
     args.out = in.out.data();
     args.out_stride = config.paired ? s.rows / 2 : s.rows;
     args.split_stride = std::int64_t{tokens} * s.rows;
     args.inputs[0] = {args.x, s.rows, nullptr};
-    const std::size_t units = static_cast<std::size_t>(g4k::tiles_of(s.rows)) *
+    const std::size_t units = static_cast<std::size_t>(g4k::stored_tiles(s.rows)) *
                               static_cast<std::size_t>(g4k::units_of(s.columns));
-    const std::size_t weight_bytes =
-        units * static_cast<std::size_t>(g4k::unit_bytes(config.form));
-    const std::size_t scale_bytes =
-        s.group == 0 ? 0 : units * 64 / static_cast<std::size_t>(s.group) * 32;
-    const std::size_t copies =
-        std::min(in.weights.bytes() / weight_bytes, (std::size_t{300} << 20) / weight_bytes + 1);
-    const auto& kernel = on.compile(g4::cuda::linear_request(config));
-    const g4::launch_shape launch = g4::cuda::linear_shape(config, args);
+    out.weight_bytes = units * static_cast<std::size_t>(g4k::unit_bytes(config.form));
+    out.scale_bytes = s.group == 0 ? 0 : units * 64 / static_cast<std::size_t>(s.group) * 32;
+    out.kernel = &on.compile(g4::cuda::linear_request(config));
+    out.launch = g4::cuda::linear_shape(config, args);
+    return out;
+}
+
+void measure(gpu& on, const memory& in, const shape& s, int tokens) {
+    prepared p = prepare(on, in, s, tokens);
+    const std::size_t copies = std::min(in.weights.bytes() / p.weight_bytes,
+                                        (std::size_t{300} << 20) / p.weight_bytes + 1);
     const int calls = static_cast<int>(std::max<std::size_t>(copies, copies > 1 ? 20 : 2));
     const auto time = on.time(
         [&](int i) {
             const std::size_t copy = static_cast<std::size_t>(i) % copies;
-            args.weights = in.weights.data() + copy * weight_bytes;
-            args.scales = in.scales.data() + copy * scale_bytes;
-            on.stream().launch(kernel, launch, args);
+            p.args.weights = in.weights.data() + copy * p.weight_bytes;
+            p.args.scales = in.scales.data() + copy * p.scale_bytes;
+            on.stream().launch(*p.kernel, p.launch, p.args);
         },
         calls, 5);
-    const double bytes = static_cast<double>(weight_bytes + scale_bytes);
-    std::printf("%-15s %5d %9.2f us %6.0f GB/s %6.1f TFLOP/s  %s%d rows %d x %d columns %d x %d "
-                "depth %d, %u blocks\n",
+    const double bytes = static_cast<double>(p.weight_bytes + p.scale_bytes);
+    const auto& t = p.tiling;
+    std::printf("%-15s %5d %9.2f us %6.0f GB/s %6.1f TFLOP/s  %s%d rows %dx%d columns %dx%d "
+                "depth %d span %d tokens /%d, %u blocks\n",
                 s.name, tokens, time.median_us, bytes / time.median_us / 1e3,
                 2.0 * tokens * s.rows * s.columns / time.median_us / 1e6,
-                tiling.staged ? "staged " : "t", tiling.token_tile, tiling.row_warps,
-                tiling.row_tiles, tiling.column_warps, tiling.splits, tiling.depth,
-                launch.grid_x * launch.grid_y * launch.grid_z);
+                t.staged ? "staged " : "streamed ", t.token_tile, t.row_warps, t.row_tiles,
+                t.column_warps, t.splits, t.depth, t.span, t.token_warps,
+                p.launch.grid_x * p.launch.grid_y * p.launch.grid_z);
+}
+
+/// The products of a sliding layer one after the other, again and again, each with its own weights.
+void measure_layers(gpu& on, const memory& in, int tokens, double limit) {
+    std::vector<prepared> layer;
+    for (const char* name : {"qkv", "o", "gate up", "down", "ple gate", "ple projection"})
+        for (const shape& s : shapes)
+            if (std::string{name} == s.name) layer.push_back(prepare(on, in, s, tokens));
+    std::size_t bytes = 0, scale_bytes = 0;
+    for (const prepared& p : layer) {
+        bytes += p.weight_bytes;
+        scale_bytes += p.scale_bytes;
+    }
+    const std::size_t layers = std::min(in.weights.bytes() / bytes, in.scales.bytes() / scale_bytes);
+    std::size_t weights_at = 0, scales_at = 0;
+    const auto time = on.time(
+        [&](int i) {
+            if (i == 0) weights_at = scales_at = 0;
+            for (prepared& p : layer) {
+                p.args.weights = in.weights.data() + weights_at;
+                p.args.scales = in.scales.data() + scales_at;
+                weights_at += p.weight_bytes;
+                scales_at += p.scale_bytes;
+                on.stream().launch(*p.kernel, p.launch, p.args);
+            }
+        },
+        static_cast<int>(layers), 5);
+    const double total = static_cast<double>(bytes + scale_bytes);
+    std::printf("layer of 6      %5d %9.2f us %6.0f GB/s, %.0f %% of reading\n", tokens,
+                time.median_us, total / time.median_us / 1e3,
+                total / time.median_us / 10 / limit);
 }
 
 /// Reading everything once, by the widest matrix-free kernel: what the figures are held against.
@@ -135,11 +180,13 @@ int main(int count, char** words) {
     if (tokens.empty()) tokens = {1, 4, 8, 16, 32, 64};
     const int most = *std::ranges::max_element(tokens);
     const auto rows = static_cast<std::size_t>(most);
-    const memory in{on->filled<unsigned char>(std::size_t{1400} << 20, 0x31),
-                    on->filled<unsigned char>(std::size_t{64} << 20, 0x21),
+    const memory in{on->filled<unsigned char>(std::size_t{2100} << 20, 0x31),
+                    on->filled<unsigned char>(std::size_t{70} << 20, 0x21),
                     on->filled<unsigned char>(rows * 10240 * 2, 0x3c),
                     on->filled<unsigned char>(rows * 262144 * 4)};
-    std::printf("%s: read %.0f GB/s\n", on->info().name.c_str(), read_limit(*on, in));
+    const double limit = read_limit(*on, in);
+    std::printf("%s: read %.0f GB/s\n", on->info().name.c_str(), limit);
+    for (const int t : tokens) measure_layers(*on, in, t, limit);
     for (const shape& s : shapes)
         for (const int t : tokens)
             if (t <= 64 || s.rows < 100000) measure(*on, in, s, t);

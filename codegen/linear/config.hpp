@@ -21,6 +21,9 @@ enum class scale_form { f16, bf16, f32 };
 ///   streamed  each warp has a ring of `depth` entries of weights, `span` units of columns each,
 ///             and the x of its own columns; row_warps and token_warps are 1. A block goes on with
 ///             further rows, gridDim.x · row_tiles tiles on. For few tokens
+///   resident  int4: warps take `span` units of columns each, column_warps · splits · span of them
+///             cover all, and hold x in registers; `depth` entries of a warp's weights on their
+///             way, 1: just those of one turn, when the grid covers the rows. For few tokens
 ///   staged    a ring of `depth` stages holds weights and x for all warps, span · column_warps
 ///             units of columns each
 struct linear_config {
@@ -28,7 +31,7 @@ struct linear_config {
     scale_form scales = scale_form::f16;  // int4
     int group = 0;              // columns that share a scale: 16, 32, 64 or 128; int4
     int token_tile = 8;         // tokens that one block takes: 8, 16, 32, 64 or 128
-    bool staged = false;
+    bool staged = false, resident = false;
     int row_tiles = 1;          // units of rows that one warp takes
     int row_warps = 1, token_warps = 1, column_warps = 4;
     int depth = 8, span = 1;

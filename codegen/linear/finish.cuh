@@ -84,4 +84,24 @@ __device__ void finish(const linear_args& args, int tile, int first_token,
     }
 }
 
+/// Adds the warps' sums in the order of their columns and finishes them.
+template <linear_config C>
+__device__ void finish_parts(const linear_args& args, const float4* parts, int first_tile,
+                             int first_token) {
+    constexpr int token_tiles = warp_tokens(C), fragments = C.row_tiles * token_tiles;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    for (int f = warp; f < fragments; f += C.column_warps) {
+        float sums[4]{};
+#pragma unroll
+        for (int w = 0; w < C.column_warps; ++w) {
+            const float4 part = parts[(w * fragments + f) * 32 + lane];
+            sums[0] += part.x;
+            sums[1] += part.y;
+            sums[2] += part.z;
+            sums[3] += part.w;
+        }
+        finish<C>(args, first_tile + f / token_tiles, first_token + f % token_tiles * 8, sums);
+    }
+}
+
 }  // namespace g4k

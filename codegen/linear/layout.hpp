@@ -92,6 +92,16 @@ constexpr int streamed_warp_bytes(const linear_config& c, int tokens, int units,
                                           at_most(tokens, c.token_tile) * token_unit_bytes;
 }
 
+/// Resident: groups of columns that meet the units of a warp, which may begin inside one.
+constexpr int resident_scales(const linear_config& c) {
+    if (c.group <= unit_columns) return c.span * unit_columns / c.group;
+    return (c.span + 1) / 2;  // even spans begin with a group, odd ones end or begin inside one
+}
+constexpr int resident_entry_bytes(const linear_config& c) {
+    return c.row_tiles * (c.span * int4_unit_bytes +
+                          resident_scales(c) * unit_rows * scale_bytes(c.scales));
+}
+
 /// Units of columns that one of `splits` blocks takes, in whole entries.
 struct unit_range { int first, last; };
 constexpr unit_range split_of(const linear_config& c, int units, int splits, int split) {
@@ -128,6 +138,8 @@ constexpr int staged_ring_bytes(const linear_config& c) {
 /// Dynamic shared memory of a block.
 constexpr int shared_bytes_of(const linear_config& c, int tokens, int columns, int splits) {
     if (c.staged) return staged_ring_bytes(c);
+    if (c.resident)
+        return c.column_warps * (c.depth * resident_entry_bytes(c) + 2 * warp_sum_bytes(c));
     return c.column_warps *
            (streamed_warp_bytes(c, tokens, units_of(columns), splits) + 2 * warp_sum_bytes(c));
 }

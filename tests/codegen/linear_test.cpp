@@ -245,6 +245,24 @@ TEST_CASE("linear: entries of several units, a ring that goes round, an odd coun
     check_sums<cut(plain_config, staged)>({40, 456, 17, {40}});
 }
 
+TEST_CASE("linear: x in registers, whole and short spans of columns, one turn and many") {
+    constexpr tiling once{.resident = true, .column_warps = 4, .depth = 1, .span = 3};
+    check_sums<cut(int4_config(128), once)>({40, 640, 3, {24, 16}, 128});
+    check_sums<cut(int4_config(32), once)>({33, 96, 1, {33}, 32});
+    check_sums<cut(int4_config(16), once)>({18, 592, 5, {18}, 48});
+    check_sums<cut(int4_config(64), once)>({16, 200, 8, {16}, 64}, 1, 3);
+    constexpr tiling split{.resident = true, .row_tiles = 2, .column_warps = 2, .depth = 1,
+                           .span = 2};
+    check_sums<cut(int4_config(128, scale_form::f32), split)>(
+        {72, 704, 11, {40, 32}, 128, scale_form::f32}, 3);
+    constexpr tiling turns{.resident = true, .row_tiles = 2, .column_warps = 3, .depth = 3,
+                           .span = 3};
+    check_sums<cut(int4_config(128), turns)>({200, 576, 8, {200}, 128}, 1, 0, 2);
+    constexpr tiling wide{.token_tile = 16, .resident = true, .column_warps = 2, .depth = 2,
+                          .span = 1};
+    check_sums<cut(int4_config(64), wide)>({48, 128, 21, {48}, 64}, 1, 0, 1);
+}
+
 TEST_CASE("linear: a block goes on with further rows") {
     constexpr tiling t{.row_tiles = 2, .column_warps = 2, .depth = 3};
     check_sums<cut(int4_config(128), t)>({168, 448, 4, {168}, 128}, 1, 0, 2);

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-BOOST_HANA_ADAPT_STRUCT(g4k::linear_config, form, scales, group, token_tile, staged, row_tiles,
-                        row_warps, token_warps, column_warps, depth, span, paired, input_count,
+BOOST_HANA_ADAPT_STRUCT(g4k::linear_config, form, scales, group, token_tile, staged, resident,
+                        row_tiles, row_warps, token_warps, column_warps, depth, span, paired, input_count,
                         steps, out);
 
 namespace g4k {
@@ -40,7 +40,7 @@ struct linear_sizes {
 /// How a product is cut: the fields of linear_config of these names, and blocks that share columns.
 struct linear_tiling {
     int token_tile = 8;
-    bool staged = false;
+    bool staged = false, resident = false;
     int row_tiles = 1, row_warps = 1, token_warps = 1, column_warps = 4, depth = 8, span = 1;
     int splits = 1;
     friend bool operator==(const linear_tiling&, const linear_tiling&) = default;
@@ -50,6 +50,7 @@ struct linear_tiling {
 constexpr g4k::linear_config with_tiling(g4k::linear_config config, const linear_tiling& t) {
     config.token_tile = t.token_tile;
     config.staged = t.staged;
+    config.resident = t.resident;
     config.row_tiles = t.row_tiles;
     config.row_warps = t.row_warps;
     config.token_warps = t.token_warps;
@@ -142,7 +143,8 @@ inline void check_linear(const g4k::linear_config& c) {
     expect(c.token_tile % (8 * c.token_warps) == 0, "whole tiles of 8 tokens a warp");
     expect(c.staged || (c.row_warps == 1 && c.token_warps == 1),
            "a streamed block of column warps");
-    expect(c.depth >= 2, "a ring of at least two entries");
+    expect(c.depth >= (c.resident ? 1 : 2), "a ring of at least two entries");
+    expect(!c.resident || (!c.staged && c.form == g4k::weight_form::int4), "resident int4");
     expect(c.row_tiles >= 1 && g4k::warps_of(c) <= 32, "at most 1024 threads");
     expect(!c.paired || c.steps[0].op != g4k::step_op::end, "steps that join a pair");
     expect(c.input_count <= 2, "at most two inputs");
@@ -157,7 +159,7 @@ inline kernel_request linear_request(const g4k::linear_config& config) {
                                        "_by", "_scale", "_softcap", "_norm", "_rope"};
     for (const g4k::step& s : config.steps) name += steps[static_cast<std::size_t>(s.op)];
     if (config.out == g4k::number_type::f32) name += "_f32";
-    name += concat("_t", config.token_tile, config.staged ? "_staged" : "");
+    name += concat("_t", config.token_tile, config.staged ? "_staged" : config.resident ? "_resident" : "");
     return {name,
             concat("#include \"codegen/linear/linear.cuh\"\nusing namespace g4k;\n",
                    "constexpr linear_config config", literal(config), ";\n",
