@@ -19,4 +19,13 @@ __device__ inline void let_next_start() {
 #endif
 }
 
+/// Has the value in a register here: an argument's first use waits for constant memory, which a
+/// kernel had better do ahead of wait_for_inputs().
+template <class T> __device__ inline void read_early([[maybe_unused]] const T& value) {
+#if defined(__CUDA_ARCH__) && !defined(G4K_SIMT)
+    if constexpr (sizeof(T) == 8) asm volatile("" ::"l"(value));
+    else asm volatile("" ::"r"(value));
+#endif
+}
+
 }  // namespace g4k

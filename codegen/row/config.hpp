@@ -76,8 +76,8 @@ constexpr bool row_turns(const row_chain& chain) {
     return false;
 }
 
-/// Rows from which row_config::many_rows pays: every multiprocessor has several blocks then.
-inline constexpr int row_many_rows = 512;
+/// Rows from which row_config::many_rows pays: there is more than one for each multiprocessor.
+inline constexpr int row_many_rows = 128;
 
 /// A part goes to one warp, or to a block whose threads hold 8 elements each, 16 of many rows, or
 /// more of a part that is wider than 512 threads hold so.
@@ -101,17 +101,19 @@ constexpr int row_vector(const row_chain& chain, int team) {
     return vector;
 }
 
-/// Parts that one team treats, one after the other: more than one, once all multiprocessors are
-/// busy, so that weights stay in registers.
-constexpr int row_items_each(int items, int team) {
-    const int enough = team == 32 ? 16384 : 4096;
+/// Parts that one team treats, one after the other: more than one of many rows, once all
+/// multiprocessors are busy, so that weights stay in registers.
+constexpr int row_items_each(const row_config& config, int items) {
+    if (!config.many_rows) return 1;
+    const int enough = row_team(config) == 32 ? 16384 : 4096;
     const int each = items / enough;
     return each < 1 ? 1 : each > 4 ? 4 : each;
 }
 
-constexpr int row_blocks(const row_chain& chain, int rows, int team, int teams_of_block) {
+constexpr int row_blocks(const row_config& config, const row_chain& chain, int rows,
+                         int teams_of_block) {
     const int items = rows * chain.parts;
-    const int each = row_items_each(items, team) * teams_of_block;
+    const int each = row_items_each(config, items) * teams_of_block;
     return (items + each - 1) / each;
 }
 

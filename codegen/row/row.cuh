@@ -86,10 +86,10 @@ template <class Layout>
 __device__ inline char* cache_row(const cache_args& cache, const step_tables& tables,
                                   const row_place& place) {
     const int position = tables.positions[place.step_row];
-    if (position < 0) return nullptr;
     const sequence_entry& sequence = tables.sequences[tables.sequence_of[place.step_row]];
     const int listed = sequence.first_page[cache.kind] + position / Layout::page_tokens -
                        sequence.skipped[cache.kind];
+    if (position < 0) return nullptr;
     const long long row = place.part * Layout::page_tokens + position % Layout::page_tokens;
     return cache.base + tables.pages[listed] * cache.page_bytes + cache.layer_offset +
            row * Layout::chain.width * static_cast<long long>(sizeof(bf16_bits));
@@ -167,7 +167,7 @@ __device__ inline void run_part(const row_chain_args& args, const step_tables& t
     if constexpr (Layout::halves == 2) load_angles<Layout>(angles, args, place);
     if constexpr (Layout::reads(source_kind::table))
         sources.ask_tables(args, place, tables.token_ids[place.step_row]);
-    char* cache_at[3]{};  // four reads, each of which waits for the one before
+    char* cache_at[3]{};  // three reads, each of which waits for the one before
     each<Layout::chain.target_count>([&](auto index) {
         constexpr int i = decltype(index)::value;
         constexpr target_kind kind = Layout::chain.targets[i].kind;
@@ -187,6 +187,26 @@ __device__ inline void run_part(const row_chain_args& args, const step_tables& t
     });
 }
 
+/// What the part is found by, while the kernel before still runs.
+template <class Layout>
+__device__ inline void read_arguments(const row_args& args, const row_chain_args& own) {
+    read_early(args.step_rows);
+    each<Layout::chain.source_count>([&](auto index) {
+        const row_source_args& source = own.sources[decltype(index)::value];
+        read_early(source.data);
+        read_early(source.stride);
+        read_early(source.rows);
+    });
+    each<Layout::chain.target_count>([&](auto index) {
+        const row_target_args& target = own.targets[decltype(index)::value];
+        read_early(target.data);
+        read_early(target.cache.base);
+    });
+    if constexpr (Layout::halves == 2) read_early(own.rope);
+    if constexpr (Layout::appends() || Layout::reads(source_kind::table))
+        read_early(args.tables.token_ids);
+}
+
 /// The share of one block, the `block`-th of those that have this chain.
 template <const row_config& Config, int Chain>
 __device__ inline void run_chain(const row_args& args, int block) {
@@ -195,10 +215,11 @@ __device__ inline void run_chain(const row_args& args, int block) {
     const int teams = static_cast<int>(blockDim.x) / layout::team;
     const int team = block * teams + static_cast<int>(threadIdx.x) / layout::team;
     const int items = args.rows * layout::chain.parts;
-    const int each_team = row_items_each(items, layout::team);
+    const int each_team = row_items_each(Config, items);
     const row_chain_args& own = args.chains[Chain];
     row_weights<layout> weights;
     load_weights<layout>(weights, own, lane);
+    read_arguments<layout>(args, own);
     wait_for_inputs();
     row_team_sum<layout::team> sum;
     for (int i = 0; i < each_team; ++i) {
@@ -217,7 +238,8 @@ __device__ inline void run_chain_of(const row_args& args, int block) {
     } else {
         constexpr row_chain chain = Config.chains[Chain];
         constexpr int team = row_team(Config);
-        const int blocks = row_blocks(chain, args.rows, team, static_cast<int>(blockDim.x) / team);
+        const int teams = static_cast<int>(blockDim.x) / team;
+        const int blocks = row_blocks(Config, chain, args.rows, teams);
         if (block < blocks) run_chain<Config, Chain>(args, block);
         else run_chain_of<Config, Chain + 1>(args, block - blocks);
     }

@@ -36,10 +36,11 @@ template <class Layout, bool Sums> class row_floats {
     __device__ void take(row_value<Layout>& to, const row_place& place) {
         if constexpr (!Layout::asks_at_once) ask(0, place.lane);
         to = split_[0];
-        add(to, 1, 0);
+        if constexpr (at_once > 1)
+            if (splits_ > 1) add<1>(to, 0);
         for (int first = at_once; Sums && first < splits_; first += at_once) {
             ask(first, place.lane);
-            add(to, 0, first);
+            add<0>(to, first);
         }
     }
 
@@ -47,24 +48,22 @@ template <class Layout, bool Sums> class row_floats {
     static constexpr int at_once = Sums ? Layout::splits_at_once() : 1;
 
     __device__ void ask(int first, int lane) {
-        if (aligned_) ask(first, lane, true);
-        else ask(first, lane, false);
+        if (aligned_) ask<0>(first, lane, true);
+        else ask<0>(first, lane, false);
     }
-    __device__ void ask(int first, int lane, bool aligned) {
-#pragma unroll
-        for (int k = 0; k < at_once; ++k)
-            if (!Sums || first + k < splits_)
-                load_float_row<Layout>(split_[k], data_ + (first + k) * split_stride_, lane,
-                                       aligned);
+    // Nested, so that few splits pass by the code of many in one jump.
+    template <int K> __device__ void ask(int first, int lane, bool aligned) {
+        load_float_row<Layout>(split_[K], data_ + (first + K) * split_stride_, lane, aligned);
+        if constexpr (K + 1 < at_once)
+            if (first + K + 1 < splits_) ask<K + 1>(first, lane, aligned);
     }
-    __device__ void add(row_value<Layout>& to, int begin, int first) const {
+    template <int K> __device__ void add(row_value<Layout>& to, int first) const {
 #pragma unroll
-        for (int k = 0; k < at_once; ++k)
-            if (k >= begin && first + k < splits_)
+        for (int p = 0; p < Layout::pieces; ++p)
 #pragma unroll
-                for (int p = 0; p < Layout::pieces; ++p)
-#pragma unroll
-                    for (int i = 0; i < Layout::vector; ++i) to.at[p][i] += split_[k].at[p][i];
+            for (int i = 0; i < Layout::vector; ++i) to.at[p][i] += split_[K].at[p][i];
+        if constexpr (K + 1 < at_once)
+            if (first + K + 1 < splits_) add<K + 1>(to, first);
     }
 
     row_value<Layout> split_[at_once];

@@ -87,7 +87,7 @@ TEST_CASE("gpu: row kernels take every size and place") {
 TEST_CASE("gpu: a row kernel writes the same bits in every run, whatever the other rows") {
     auto* gpu = open_gpu();
     if (gpu == nullptr) return;
-    const row_config config = residual_and_norm(2560);
+    const row_config config = many(residual_and_norm(2560));
     const g4::kernel& kernel = gpu->compile(g4::cuda::row_request(config));
     std::vector<g4k::bf16_bits> first;
     for (const int rows : {6000, 6000, 2}) {  // several parts a team, and one

@@ -136,7 +136,7 @@ inline launch_shape row_shape(const g4k::row_config& asked, int rows) {
     const int teams = team > 32 ? 1 : rows * parts <= 1024 ? 1 : 8;
     int blocks = 0;
     for (int c = 0; c < config.chain_count; ++c)
-        blocks += g4k::row_blocks(config.chains[c], rows, team, teams);
+        blocks += g4k::row_blocks(config, config.chains[c], rows, teams);
     return {.grid_x = static_cast<unsigned>(blocks),
             .threads = static_cast<unsigned>(team * teams),
             .shared_bytes = team > 32 ? 2 * 32 * 4u : 0u};
