@@ -104,7 +104,10 @@ template <linear_config C> class weight_copies {
 template <linear_config C> class x_copies {
     static constexpr int threads = 32 * warps_of(C);
     static constexpr int chunks = stage_x_bytes(C) / 16, count = divide_up(chunks, threads);
-    static constexpr int rows = at_most(divide_up(C.token_tile * 8, threads), count);
+    /// Tokens that one thread copies of: all of its copies', unless threads and tokens divide.
+    static constexpr bool even = C.token_tile * 8 % threads == 0 || threads % (C.token_tile * 8) == 0;
+    static constexpr int rows =
+        even ? at_most(divide_up(C.token_tile * 8, threads), count) : count;
 
   public:
     __device__ x_copies(const linear_args& args, unit_range range)

@@ -296,6 +296,10 @@ TEST_CASE("linear: staged tiles of every size agree with the loop") {
                             .column_warps = 4, .depth = 2};
     check_sums<cut(int4_config(64), middle)>({70, 448, 40, {70}, 64});
     check_sums<cut(plain_config, middle)>({70, 448, 40, {70}});
+    constexpr tiling odd{.token_tile = 64, .staged = true, .row_tiles = 1, .row_warps = 5,
+                         .column_warps = 2, .depth = 2};
+    check_sums<cut(int4_config(128), odd)>({176, 448, 70, {176}, 128});
+    check_sums<cut(plain_config, odd)>({176, 328, 70, {176}});
     constexpr tiling large{.token_tile = 128, .staged = true, .row_tiles = 2, .row_warps = 4,
                            .token_warps = 2, .column_warps = 1, .depth = 3};
     check_sums<cut(int4_config(128), large)>({144, 256, 150, {144}, 128});
