@@ -56,15 +56,16 @@ cuda::cuda_options cuda_options_of(const run_options& options, std::int32_t long
     out.wanted = std::max(out.sequences, 256);
     out.longest = longest;
     out.replay = options.cuda_graphs;
+    out.hopper = options.hopper_kernels;
     out.log = log;
     return out;
 }
 
 }  // namespace
 
-bool has_gpu(std::string& why) {
+bool has_gpu(std::string& why, const std::string& driver) {
     try {
-        device::open();
+        device{cu::open_driver(driver)};
         return true;
     } catch (const device_error& error) {
         why = error.what();
@@ -73,7 +74,7 @@ bool has_gpu(std::string& why) {
 }
 
 void start_cuda(running_model& out, const run_options& options, const logger& log) {
-    const device on = device::open();
+    const device on{cu::open_driver(options.cuda_driver)};
     log.info("device: ", on.info().name, ", ", on.info().arch, ", ",
              megabytes(static_cast<double>(on.info().memory_bytes)), ", CUDA ",
              on.info().driver_version / 1000, ".", on.info().driver_version % 1000 / 10);

@@ -6,7 +6,7 @@
 namespace g4::apps {
 
 /// Whether a GPU can be used here; `why` says what is missing.
-bool has_gpu(std::string& why);
+bool has_gpu(std::string& why, const std::string& driver = "libcuda.so.1");
 
 /// Makes out.runs from out.planned and out.table() on the first GPU; sets max_model_len and device.
 /// Errors: input_error for what is wrong with the options; device_error from driver or compiler.

@@ -67,7 +67,7 @@ running_model start_model(const std::filesystem::path& folder, const run_options
     }
     out.planned = std::make_unique<plan>(compile_plan(program, bytes_in(out.table())));
     std::string why;
-    const bool gpu = options.device != "cpu" && has_gpu(why);
+    const bool gpu = options.device != "cpu" && has_gpu(why, options.cuda_driver);
     if (options.device == "cuda" && !gpu)
         throw input_error{"--device cuda: expected a GPU that can be used, got none: ", why};
     if (options.device == "auto" && !gpu) log.info("device: cpu, because there is no GPU: ", why);

@@ -23,7 +23,9 @@ struct run_options {
     std::filesystem::path kernel_cache{};    // folder of compiled kernels; empty: none are kept
     std::filesystem::path codegen{};         // device code on disk; empty: the program's own
     std::filesystem::path bundle{};          // of g4-compile -o; empty: NVRTC compiles
+    std::string cuda_driver = "libcuda.so.1";
     bool cuda_graphs = true;
+    bool hopper_kernels = true;              // where the GPU has wgmma
     int threads = 0;
     int activation_bits = 16;
     bool int4_dummy = true;                 // dummy linears as W4A16 g128, else bf16
