@@ -160,13 +160,12 @@ class cuda_executor final : public executor {
         at_.pool_bytes = arena_->pool_bytes();
         at_.matrices = weights_->matrices();
         for (std::size_t t = 0; t < lowered_.tables.size(); ++t) {
-            at_.tables[t] = weights_->table(static_cast<std::int32_t>(t));
-            at_.table_strides[t] = weights_->table_stride(static_cast<std::int32_t>(t));
+            at_.tables.push_back(weights_->table(static_cast<std::int32_t>(t)));
+            at_.table_strides.push_back(weights_->table_stride(static_cast<std::int32_t>(t)));
         }
         at_.vectors = weights_->vectors();
         at_.ropes = arena_->ropes();
-        for (std::size_t t = 0; t < frequencies_.size(); ++t)
-            at_.frequencies[t] = frequencies_[t].as<float>();
+        for (const device_buffer& f : frequencies_) at_.frequencies.push_back(f.as<float>());
         at_.activation = arena_->activation();
         at_.sums = arena_->sums();
         at_.partial = arena_->partial();
