@@ -78,8 +78,8 @@ template <sample_config config> struct key_bins {
 
 /// A bound that at least `rank` logits reach, and little more: at least that many tiles do.
 template <sample_config config>
-__device__ unsigned bound_of_rank(sample_shared<config>& shared, int tiles, unsigned greatest,
-                                  int rank) {
+__device__ __noinline__ unsigned bound_of_rank(sample_shared<config>& shared, int tiles,
+                                               unsigned greatest, int rank) {
     if (rank >= tiles) return key_of_minus_infinity;
     const int threads = static_cast<int>(blockDim.x), self = static_cast<int>(threadIdx.x);
     unsigned most_below = 0;

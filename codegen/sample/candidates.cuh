@@ -22,31 +22,42 @@ __device__ inline unsigned key_of_entry(unsigned long long entry) {
 }
 __device__ inline int token_of_entry(unsigned long long entry) { return static_cast<int>(entry); }
 
-/// Tiles whose greatest is at least `least`, each given to one warp: visit(tile), by all lanes.
-/// Neighbours go to different warps: what is likely lies together.
-template <sample_config config, class Visit>
-__device__ void for_each_tile(const unsigned* greatest, int tiles, unsigned least, Visit visit) {
-    const int threads = static_cast<int>(blockDim.x), warps = threads / 32;
+/// Tiles whose greatest is at least `least`, each read by one warp: visit(tile, values), by all
+/// lanes. Neighbours go to different warps: what is likely lies together. While one tile is looked
+/// at, the next is on its way.
+template <class Visit>
+__device__ void for_each_tile(const logits_of_row& row, const unsigned* greatest, unsigned least,
+                              Visit visit) {
+    const int threads = static_cast<int>(blockDim.x), warps = threads / 32, tiles = row.tiles();
     const int lane = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
     for (int begin = 0; begin < tiles; begin += threads) {
         const int own = begin + lane * warps + warp;
         unsigned left = __ballot_sync(~0u, own < tiles && greatest[own] >= least);
-        while (left != 0) {
-            visit(begin + (__ffs(static_cast<int>(left)) - 1) * warps + warp);
-            left &= left - 1;
-        }
+        int next = -1;
+        four_floats arriving{};
+        do {
+            const int tile = next;
+            const four_floats values = arriving;
+            next = -1;
+            if (left != 0) {
+                next = begin + (__ffs(static_cast<int>(left)) - 1) * warps + warp;
+                arriving = row.read_by_call(next);
+                left &= left - 1;
+            }
+            if (tile >= 0) visit(tile, values);
+        } while (next >= 0);
     }
 }
 
 /// Lists all logits whose key is at least `least`, in any order. The result is their number; when
 /// that is above config.candidates, the list is not whole. Begins after and ends with a barrier.
 template <sample_config config>
-__device__ int gather(const logits_of_row& row, sample_shared<config>& shared, unsigned least) {
+__device__ __noinline__ int gather(const logits_of_row& row, sample_shared<config>& shared,
+                                   unsigned least) {
     if (threadIdx.x == 0) shared.listed = 0;
     __syncthreads();
     const int lane = static_cast<int>(threadIdx.x % 32);
-    for_each_tile<config>(shared.greatest, row.tiles(), least, [&](int tile) {
-        const four_floats values = row.read_by_call(tile);
+    for_each_tile(row, shared.greatest, least, [&](int tile, const four_floats& values) {
         unsigned keys[lane_logits], own = 0;
 #pragma unroll
         for (int i = 0; i < lane_logits; ++i) {
@@ -73,7 +84,7 @@ __device__ int gather(const logits_of_row& row, sample_shared<config>& shared, u
 
 /// Sorts the list's first `count`.
 template <sample_config config>
-__device__ int sort_list(sample_shared<config>& shared, int count) {
+__device__ __noinline__ int sort_list(sample_shared<config>& shared, int count) {
     const int sorted = power_of_two(count);
     for (int i = count + static_cast<int>(threadIdx.x); i < sorted;
          i += static_cast<int>(blockDim.x))

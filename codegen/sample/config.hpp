@@ -7,17 +7,18 @@ namespace g4k {
 /// A row of logits is looked at by tiles: the greatest of each tells which few matter.
 inline constexpr int sample_tile = 128;
 
-/// What shared memory has room for: powers of two, at least 64.
+/// What shared memory has room for: powers of two, at least 64. With more threads of the kernel
+/// that chooses there would be too few registers for each.
 ///   tiles       of a row
 ///   candidates  logits that are sorted; at most 2 * threads
 ///   bins        of a histogram over keys
 ///   shared_bytes  what the choosing kernel is launched with
 struct sample_config {
     int tiles = 2048;
-    int candidates = 2048;
+    int candidates = 1024;
     int bins = 2048;
-    int threads = 1024;
-    int shared_bytes = 50 * 1024;
+    int threads = 768;
+    int shared_bytes = 42 * 1024;
 };
 
 struct token_bias {

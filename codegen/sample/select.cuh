@@ -67,8 +67,7 @@ template <sample_config config> struct key_select {
     template <class Mass> __device__ void fill(const Mass& mass) {
         sample_shared<config>& shared = bins.shared;
         bins.clear();
-        for_each_tile<config>(shared.greatest, row.tiles(), bins.least, [&](int tile) {
-            const four_floats values = row.read_by_call(tile);
+        for_each_tile(row, shared.greatest, bins.least, [&](int tile, const four_floats& values) {
 #pragma unroll 1
             for (int i = 0; i < lane_logits; ++i) {  // once in the code: registers are few
                 const float value =
@@ -84,10 +83,26 @@ template <sample_config config> struct key_select {
     }
 };
 
+/// The key of the logit that rank - 1 others come before, and how many of them are greater.
+struct ranked_key {
+    unsigned key;
+    int above;
+};
+template <sample_config config>
+__device__ __noinline__ ranked_key select_rank(const logits_of_row& row,
+                                               sample_shared<config>& shared, unsigned greatest,
+                                               int rank) {
+    ranked_key out;
+    key_select<config> select{row, {shared, key_of_minus_infinity, greatest, false}};
+    out.key = select.of_rank(rank, out.above);
+    return out;
+}
+
 /// Finds the tile in which the running sum of in_tile.mass passes `unit` of the whole:
 /// shared.found_count. The result is what remains to be passed in it. Ends with a barrier.
 template <sample_config config>
-__device__ unsigned long long find_tile(sample_shared<config>& shared, int tiles, double unit) {
+__device__ __noinline__ unsigned long long find_tile(sample_shared<config>& shared, int tiles,
+                                                     double unit) {
     const int threads = static_cast<int>(blockDim.x), per_thread = (tiles + threads - 1) / threads;
     const int first = static_cast<int>(threadIdx.x) * per_thread;
     const int last = first + per_thread < tiles ? first + per_thread : tiles;
@@ -108,6 +123,33 @@ __device__ unsigned long long find_tile(sample_shared<config>& shared, int tiles
     return target - shared.found_before;
 }
 
+/// For each tile the mass above the cut, and the number that equal it.
+template <sample_config config>
+__device__ __noinline__ void sum_tiles(const logits_of_row& row, sample_shared<config>& shared,
+                                       unsigned cut, mass_rule mass) {
+    for (int i = static_cast<int>(threadIdx.x); i < config.tiles;
+         i += static_cast<int>(blockDim.x)) {
+        shared.in_tile.mass[i] = 0;
+        shared.in_tile.ties[i] = 0;
+    }
+    __syncthreads();
+    for_each_tile(row, shared.greatest, cut, [&](int tile, const four_floats& values) {
+        unsigned long long sum = 0, equal = 0;
+#pragma unroll
+        for (int i = 0; i < lane_logits; ++i) {
+            const unsigned key = key_of(values[i]);
+            if (key > cut) sum += mass(values[i]);
+            if (key == cut && row.place(tile, i) < row.vocabulary) ++equal;
+        }
+        sum = warp_running_sum(sum);
+        equal = warp_running_sum(equal);
+        if (threadIdx.x % 32 != 31) return;
+        shared.in_tile.mass[tile] = sum;
+        shared.in_tile.ties[tile] = static_cast<unsigned>(equal);
+    });
+    __syncthreads();
+}
+
 /// All logits above a key, and the first `ties` of those that equal it, in the order of ids.
 template <sample_config config> struct kept_logits {
     const logits_of_row& row;
@@ -117,7 +159,7 @@ template <sample_config config> struct kept_logits {
 
     /// Draws one of them.
     __device__ int draw(const mass_rule& mass, double unit) {
-        sum_tiles(mass);
+        sum_tiles(row, shared, cut, mass);
         const unsigned long long each = mass(value_of(cut));
         const int tiles = row.tiles(), threads = static_cast<int>(blockDim.x);
         const int per_thread = (tiles + threads - 1) / threads;
@@ -140,15 +182,16 @@ template <sample_config config> struct kept_logits {
 
     /// Lists them, in any order; they must be at most config.candidates.
     __device__ int list() {
-        sum_tiles(mass_rule{value_of(key_of_infinity), 1});  // no masses, only ties
+        sum_tiles(row, shared, cut,
+                  mass_rule{value_of(key_of_infinity), 1});  // no masses, only ties
         const int tiles = row.tiles(), threads = static_cast<int>(blockDim.x);
         const int per_thread = (tiles + threads - 1) / threads;
         const int first = static_cast<int>(threadIdx.x) * per_thread;
         rank_ties(first, first + per_thread < tiles ? first + per_thread : tiles);
         if (threadIdx.x == 0) shared.listed = 0;
         __syncthreads();
-        for_each_tile<config>(shared.greatest, tiles, cut, [&](int tile) {
-            visit_kept(tile, [&](int token, float value) {
+        for_each_tile(row, shared.greatest, cut, [&](int tile, const four_floats& values) {
+            visit_kept(tile, values, [&](int token, float value) {
                 const unsigned at = atomicAdd(&shared.listed, 1u);
                 if (at < config.candidates) shared.list[at] = entry_of(key_of(value), token);
             });
@@ -160,32 +203,6 @@ template <sample_config config> struct kept_logits {
     }
 
   private:
-    /// For each tile the mass above the cut, and the number that equal it.
-    __device__ void sum_tiles(const mass_rule& mass) {
-        for (int i = static_cast<int>(threadIdx.x); i < config.tiles;
-             i += static_cast<int>(blockDim.x)) {
-            shared.in_tile.mass[i] = 0;
-            shared.in_tile.ties[i] = 0;
-        }
-        __syncthreads();
-        for_each_tile<config>(shared.greatest, row.tiles(), cut, [&](int tile) {
-            const four_floats values = row.read_by_call(tile);
-            unsigned long long sum = 0, equal = 0;
-#pragma unroll
-            for (int i = 0; i < lane_logits; ++i) {
-                const unsigned key = key_of(values[i]);
-                if (key > cut) sum += mass(values[i]);
-                if (key == cut && row.place(tile, i) < row.vocabulary) ++equal;
-            }
-            sum = warp_running_sum(sum);
-            equal = warp_running_sum(equal);
-            if (threadIdx.x % 32 != 31) return;
-            shared.in_tile.mass[tile] = sum;
-            shared.in_tile.ties[tile] = static_cast<unsigned>(equal);
-        });
-        __syncthreads();
-    }
-
     /// tile_ties becomes the number of ties in the tiles before.
     __device__ void rank_ties(int first, int last) {
         unsigned long long own = 0;
@@ -207,8 +224,8 @@ template <sample_config config> struct kept_logits {
     }
 
     /// By one warp, in the order of ids across lanes: visit(token, value).
-    template <class Visit> __device__ void visit_kept(int tile, Visit visit) {
-        const four_floats values = row.read_by_call(tile);
+    template <class Visit> __device__ void visit_kept(int tile, const four_floats& values,
+                                                      Visit visit) {
         unsigned own = 0;
         for (int i = 0; i < lane_logits; ++i)
             if (key_of(values[i]) == cut && row.place(tile, i) < row.vocabulary) ++own;
@@ -224,13 +241,11 @@ template <sample_config config> struct kept_logits {
 
     __device__ void draw_in_tile(const mass_rule& mass, unsigned long long target) {
         const int tile = static_cast<int>(shared.found_count);
+        const four_floats values = row.read_by_call(tile);
         unsigned long long own = 0;
-        visit_kept(tile, [&](int, float value) { own += mass(value); });
-        find_in_lanes(tile, mass, warp_running_sum(own) - own, target);
-    }
-    __device__ void find_in_lanes(int tile, const mass_rule& mass, unsigned long long before,
-                                  unsigned long long target) {
-        visit_kept(tile, [&](int token, float value) {
+        visit_kept(tile, values, [&](int, float value) { own += mass(value); });
+        unsigned long long before = warp_running_sum(own) - own;
+        visit_kept(tile, values, [&](int token, float value) {
             const unsigned long long after = before + mass(value);
             if (before <= target && target < after) shared.found = static_cast<unsigned>(token);
             before = after;
@@ -238,16 +253,14 @@ template <sample_config config> struct kept_logits {
     }
 };
 
-/// Draws from what a row keeps, however much that is. A call, and seldom made: with its registers
-/// the kernel's others would not do.
+/// Draws from what a row keeps, however much that is.
 template <sample_config config>
 __device__ int draw_selected(const logits_of_row& row, sample_shared<config>& shared,
                              unsigned greatest, cut_rule cut, mass_rule mass, double unit) {
     unsigned least = cut.least;
-    int ties = 0x7fffffff, above = 0;
+    int ties = 0x7fffffff;
     if (cut.top_k > 0) {
-        key_select<config> by_rank{row, {shared, key_of_minus_infinity, greatest, false}};
-        const unsigned last = by_rank.of_rank(cut.top_k, above);
+        const unsigned last = select_rank(row, shared, greatest, cut.top_k).key;
         least = last > least ? last : least;
     }
     if (cut.top_p < 1) {
@@ -261,10 +274,8 @@ __device__ int draw_selected(const logits_of_row& row, sample_shared<config>& sh
 template <sample_config config>
 __device__ int list_selected(const logits_of_row& row, sample_shared<config>& shared,
                              unsigned greatest, int count) {
-    int above = 0;
-    key_select<config> by_rank{row, {shared, key_of_minus_infinity, greatest, false}};
-    const unsigned last = by_rank.of_rank(count, above);
-    return kept_logits<config>{row, shared, last, count - above}.list();
+    const ranked_key last = select_rank(row, shared, greatest, count);
+    return kept_logits<config>{row, shared, last.key, count - last.above}.list();
 }
 
 }  // namespace g4k

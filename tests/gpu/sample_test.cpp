@@ -31,10 +31,11 @@ cuda::sample_sizes sizes_of(const shape& s, const sample_trial& trial) {
 }
 
 /// Steps of mixed rows; each runs twice, which must not matter.
-void compare(gpu& on, const shape& s, unsigned seed, const g4k::sample_config& config) {
+void compare(gpu& on, loaded_kernels& loaded, const shape& s, unsigned seed,
+             const g4k::sample_config& config) {
     std::mt19937 random{seed};
     sample_trial trial{random, s.vocabulary, s.rows};
-    sampling_on_gpu device{on, sizes_of(s, trial), s.stride, config};
+    sampling_on_gpu device{on, loaded, sizes_of(s, trial), s.stride, config};
     start_all(device, trial);
     for (std::int32_t position = 0; position < s.steps && !trial.lost; ++position) {
         CAPTURE(position);
@@ -52,30 +53,33 @@ void compare(gpu& on, const shape& s, unsigned seed, const g4k::sample_config& c
 TEST_CASE("sampling on a device: 64 mixed rows over 262,144 tokens are the host's") {
     auto* on = open_gpu();
     if (on == nullptr) return;
-    for (const unsigned seed : {1u, 2u}) compare(*on, {262144, 262144, 64, 3}, seed, {});
+    loaded_kernels loaded;
+    for (const unsigned seed : {1u, 2u}) compare(*on, loaded, {262144, 262144, 64, 3}, seed, {});
 }
 
 TEST_CASE("sampling on a device: odd vocabularies, strides and short lists") {
     auto* on = open_gpu();
     if (on == nullptr) return;
-    compare(*on, {1, 1, 3, 4}, 3, {});
-    compare(*on, {1000, 1003, 33, 6}, 4, {});
-    compare(*on, {50257, 50257, 16, 6}, 5, {});
-    compare(*on, {300001, 300004, 9, 4}, 6, {});
+    loaded_kernels loaded;
+    compare(*on, loaded, {1, 1, 3, 4}, 3, {});
+    compare(*on, loaded, {1000, 1003, 33, 6}, 4, {});
+    compare(*on, loaded, {50257, 50257, 16, 6}, 5, {});
+    compare(*on, loaded, {300001, 300004, 9, 4}, 6, {});
     const g4k::sample_config scarce{.tiles = 512, .candidates = 64, .bins = 64, .threads = 256};
-    compare(*on, {50257, 50260, 32, 6}, 7, scarce);
+    compare(*on, loaded, {50257, 50260, 32, 6}, 7, scarce);
 }
 
 TEST_CASE("sampling on a device: greedy steps take the greatest") {
     auto* on = open_gpu();
     if (on == nullptr) return;
+    loaded_kernels loaded;
     for (const shape& s :
          {shape{262144, 262144, 128, 3}, shape{50257, 50257, 5, 6}, shape{7, 7, 2, 6}}) {
         CAPTURE(s.vocabulary);
         std::mt19937 random{8};
         sample_trial trial{random, s.vocabulary, s.rows};
         for (wanted_row& want : trial.wanted) want.how = {};
-        sampling_on_gpu device{*on, sizes_of(s, trial), s.stride};
+        sampling_on_gpu device{*on, loaded, sizes_of(s, trial), s.stride};
         start_all(device, trial);
         for (std::int32_t position = 0; position < s.steps; ++position) {
             trial.fill_logits(s.stride, position % 2 == 0, position % 3 == 2);
@@ -90,6 +94,7 @@ TEST_CASE("sampling on a device: greedy steps take the greatest") {
 TEST_CASE("sampling on a device: equal steps give equal bits, padded rows are left alone") {
     auto* on = open_gpu();
     if (on == nullptr) return;
+    loaded_kernels loaded;
     std::mt19937 random{9};
     const shape s{262144, 262144, 24, 1};
     sample_trial trial{random, s.vocabulary, s.rows};
@@ -101,7 +106,7 @@ TEST_CASE("sampling on a device: equal steps give equal bits, padded rows are le
     std::vector<g4k::sample_row> how = trial.rows(5);
     for (g4k::sample_row& row : how) row.slot = -1;  // nor is anything counted
     how.back() = {};
-    sampling_on_gpu device{*on, sizes_of(s, trial), s.stride};
+    sampling_on_gpu device{*on, loaded, sizes_of(s, trial), s.stride};
     device.upload(trial.logits, how, biases_of(trial));
     std::vector<int> first;
     std::vector<g4k::sample_choice> sampled, top;

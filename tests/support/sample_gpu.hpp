@@ -9,12 +9,16 @@
 
 namespace g4::testing {
 
+/// Kernels by their text: compiled once for several vocabularies.
+using loaded_kernels = std::map<std::string, kernel>;
+
 /// Rows of one vocabulary with their slots. The step's tables are uploaded, its kernels run.
 class sampling_on_gpu {
   public:
-    sampling_on_gpu(gpu& on, cuda::sample_sizes sizes, std::int64_t stride,
+    sampling_on_gpu(gpu& on, loaded_kernels& loaded, cuda::sample_sizes sizes, std::int64_t stride,
                     g4k::sample_config config = {})
         : on_{on},
+          loaded_{loaded},
           kernels_{sizes.vocabulary, config},
           sizes_{sizes},
           scratch_{on.filled<char>(kernels_.scratch_bytes(sizes))},
@@ -69,13 +73,14 @@ class sampling_on_gpu {
 
   private:
     template <class Args> void launch(const cuda::sample_launch& one, const Args& args) {
-        auto at = loaded_.find(one.request.name);
+        auto at = loaded_.find(one.request.text);
         if (at == loaded_.end())
-            at = loaded_.emplace(one.request.name, on_.compile(one.request)).first;
+            at = loaded_.emplace(one.request.text, on_.compile(one.request)).first;
         on_.stream().launch(at->second, one.shape, args);
     }
 
     gpu& on_;
+    loaded_kernels& loaded_;
     cuda::sample_kernels kernels_;
     cuda::sample_sizes sizes_;
     device_vector<char> scratch_, slots_;
@@ -85,7 +90,6 @@ class sampling_on_gpu {
     device_vector<int> tokens_;
     device_vector<g4k::sample_choice> sampled_, top_;
     g4k::sample_args args_{};
-    std::map<std::string, kernel> loaded_;
 };
 
 }  // namespace g4::testing

@@ -63,14 +63,14 @@ class sample_kernels {
     std::vector<sample_launch> choose(std::int32_t rows, bool all_greedy) const {
         const auto height = static_cast<unsigned>(rows);
         if (all_greedy)
-            return {{request("greedy", "choose_greatest", 256),
+            return {{request("greedy", "choose_greatest", "256"),
                      {.grid_x = blocks(rows, greedy_stretch),
                       .grid_y = height,
                       .threads = 256,
                       .shared_bytes = 33 * 8}}};
-        return {{request("scan", "scan_logits", 256),
+        return {{request("scan", "scan_logits", "256"),
                  {.grid_x = blocks(rows, scan_stretch), .grid_y = height, .threads = 256}},
-                {request("choose", "choose_tokens", config_.threads),
+                {request("choose", "choose_tokens", std::to_string(config_.threads) + ", 1"),
                  {.grid_x = height,
                   .threads = static_cast<unsigned>(config_.threads),
                   .shared_bytes = static_cast<unsigned>(config_.shared_bytes)}}};
@@ -110,20 +110,21 @@ class sample_kernels {
         const int enough = (enough_blocks + rows - 1) / std::max(rows, 1);
         return static_cast<unsigned>(std::min(most, std::max(enough, 1)));
     }
-    kernel_request request(const std::string& file, const std::string& body, int threads) const {
-        return text_of(file, "g4_sample_" + file, "sample_args", body + "<config>", threads,
+    kernel_request request(const std::string& file, const std::string& body,
+                           const std::string& bounds) const {
+        return text_of(file, "g4_sample_" + file, "sample_args", body + "<config>", bounds,
                        "constexpr sample_config config" + literal(config_) + ";\n");
     }
     static kernel_request slot_request(const std::string& body) {
-        return text_of("slots", "g4_sample_" + body, "slot_args", body, 256, "");
+        return text_of("slots", "g4_sample_" + body, "slot_args", body, "256", "");
     }
     static kernel_request text_of(const std::string& file, const std::string& name,
-                                  const std::string& args, const std::string& body, int threads,
-                                  const std::string& config) {
+                                  const std::string& args, const std::string& body,
+                                  const std::string& bounds, const std::string& config) {
         return {name, "#include \"codegen/sample/" + file + ".cuh\"\nusing namespace g4k;\n" +
-                          config + "extern \"C\" __global__ void __launch_bounds__(" +
-                          std::to_string(threads) + ") " + name + "(const __grid_constant__ " +
-                          args + " args) {\n    " + body + "(args);\n}\n"};
+                          config + "extern \"C\" __global__ void __launch_bounds__(" + bounds +
+                          ") " + name + "(const __grid_constant__ " + args + " args) {\n    " +
+                          body + "(args);\n}\n"};
     }
 
     /// Lays arrays one behind the other from `begin`; null: only to see how far they reach.
