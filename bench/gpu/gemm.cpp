@@ -94,7 +94,8 @@ int main(int count, char** arguments) {
                 for (const int row_tile : g4::cuda::gemm_row_tiles)
                     for (const int splits : {1, 2, 3, 4, 6, 8}) {
                         const gemm_tiling t{row_tile, cluster, splits};
-                        if (splits > (tokens > 600 ? 1 : most) || (tokens <= 128 && cluster == 2))
+                        if (splits > (tokens > 600 ? 1 : most) || (tokens <= 128 && cluster == 2) ||
+                            (tokens > 600 && row_tile < 128))
                             continue;
                         measure(*gpu, p, tokens, t, t == best);
                     }

@@ -78,8 +78,7 @@ __device__ void gemm_produce(const gemm_args& args, const gemm_ring<config>& rin
     for (int i = 0; i < ring.stages && at.valid(); ++i, advance(at))
         gemm_copy_x<config>(args, ring, at);
     for (; at.valid(); advance(at)) {
-        if constexpr (config.cluster == 1) barrier_wait(ring.empty + at.stage, at.parity ^ 1);
-        else barrier_wait_cluster(ring.empty + at.stage, at.parity ^ 1);
+        barrier_wait(ring.empty + at.stage, at.parity ^ 1);
         gemm_copy_weights<config>(args, ring, at, rank, hint);
         gemm_copy_x<config>(args, ring, at);
     }
