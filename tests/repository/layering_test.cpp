@@ -26,8 +26,8 @@ const std::map<std::string, std::vector<std::string>, std::less<>> may_include =
     {"media", {"core"}},
     {"backends/reference", {"core", "graph", "ops", "gate"}},
     {"backends/cpu", {"core", "graph", "ops", "passes", "gate"}},
-    {"backends/cuda", {"core", "graph", "passes", "emit", "codegen/config"}},
-    {"runtime", {"core", "passes", "emit", "jit", "gate"}},
+    {"backends/cuda", {"core", "graph", "passes", "gate", "emit", "runtime", "codegen/config"}},
+    {"runtime", {"core", "emit", "jit"}},
     {"engine", {"core", "gate", "passes"}},
     {"serve", {"core", "g4/engine/engine.hpp", "g4/engine/request.hpp", "g4/text/text.hpp",
                "g4/media/media.hpp"}},
@@ -39,7 +39,7 @@ const std::map<std::string, std::vector<std::string>, std::less<>> may_include =
 std::string layer_of(std::string_view name) {
     if (name.starts_with("models/")) return "models";
     if (name.starts_with("codegen/"))
-        return name.ends_with("/config.hpp") ? "codegen/config" : "codegen";
+        return name.ends_with(".hpp") ? "codegen/config" : "codegen";  // .cuh is for NVRTC alone
     if (!name.starts_with("g4/")) return "";
     name.remove_prefix(3);
     std::size_t end = name.find('/');
