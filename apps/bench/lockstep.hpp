@@ -1,54 +1,83 @@
-// Sequences that run side by side through an executor without an engine: what a timing needs.
+// Sequences that run side by side without an engine: the steps that a timing needs.
 #pragma once
 #include "g4/engine/kv_pool.hpp"
 #include "g4/gate/executor.hpp"
 #include <algorithm>
+#include <random>
 #include <utility>
 #include <vector>
 
 namespace g4::apps {
 
-/// `count` sequences; each step gives every one the same number of rows. Results live until the
-/// next step.
+using token_list = std::vector<std::int32_t>;
+
+inline std::vector<token_list> random_prompts(int count, int length, std::int32_t vocabulary,
+                                              int seed) {
+    std::mt19937 random{static_cast<std::mt19937::result_type>(seed)};
+    std::uniform_int_distribution<std::int32_t> token{0, vocabulary - 1};
+    std::vector<token_list> out(static_cast<std::size_t>(count));
+    for (token_list& prompt : out)
+        for (int i = 0; i < length; ++i) prompt.push_back(token(random));
+    return out;
+}
+
+/// As many of `wish` sequences as the caches have room for. A step that is returned lives until
+/// the next one is asked for; steps are submitted in the order in which they were asked for.
+///   rewinds  pages of decoded rows are kept, so that rewind() may go back to where decoding began
 class lockstep_batch {
   public:
-    lockstep_batch(executor& runs_on, std::int32_t count, std::int32_t positions)
-        : executor_{runs_on}, pool_{runs_on.reserved(), runs_on.reserved().rows},
-          sequences_(static_cast<std::size_t>(count)) {
-        for (std::size_t i = 0; i < sequences_.size(); ++i)
-            if (!pool_.admit(sequences_[i].pages, positions, i == 0))
-                throw input_error{"bench: expected room for ", count, " sequences of ", positions,
-                                  " positions in the kv cache, got room for ", i};
+    lockstep_batch(const capacity& reserved, std::int32_t wish, std::int32_t positions,
+                   bool rewinds = false)
+        : reserved_{reserved}, pool_{reserved, reserved.rows}, rewinds_{rewinds} {
+        for (std::int32_t i = 0; i < std::min(wish, reserved.sequences); ++i) {
+            one next;
+            if (!pool_.admit(next.pages, positions, i == 0)) break;
+            sequences_.push_back(std::move(next));
+        }
     }
 
-    /// `tokens` [count][rows] are the rows of this step. `wanted` rows of each sequence, the last
-    /// ones, are asked for with `how`.
-    step_result run(const std::vector<std::vector<std::int32_t>>& tokens, std::int32_t wanted,
-                    const sampling& how = {}) {
-        token_ids_.clear();
-        rows_.clear();
-        pages_.clear();
-        wanted_.clear();
-        std::vector<slot_start> started;
-        for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    std::int32_t size() const { return static_cast<std::int32_t>(sequences_.size()); }
+    /// Tokens that the caches hold of the first sequence.
+    std::int32_t past() const { return sequences_.front().past; }
+
+    /// The prompts' next rows, as many as a step takes, one sequence behind the other; of each
+    /// prompt the last row is wanted. No rows: all prompts are in.
+    step prefill(const std::vector<token_list>& prompts) {
+        clear();
+        std::int32_t room = reserved_.rows;
+        for (std::size_t i = 0; i < prompts.size() && room > 0; ++i) {
             one& s = sequences_[i];
-            const auto rows = static_cast<std::int32_t>(tokens[i].size());
-            if (s.past == 0) started.push_back({static_cast<std::int32_t>(i), tokens[i]});
-            pool_.grow(s.pages, s.past, rows);
-            add_rows(static_cast<std::int32_t>(i), rows);
-            token_ids_.insert(token_ids_.end(), tokens[i].begin(), tokens[i].end());
-            const auto end = static_cast<std::int32_t>(token_ids_.size());
-            for (std::int32_t row = end - std::min(wanted, rows); row < end; ++row)
-                wanted_.push_back({.row = row, .how = how});
-        }
-        executor_.submit({.token_ids = token_ids_, .sequences = rows_, .pages = pages_,
-                          .wanted = wanted_, .started = started, .biases = {}});
-        const step_result out = executor_.wait();
-        for (one& s : sequences_) {
-            s.past += static_cast<std::int32_t>(tokens[0].size());
+            const auto length = static_cast<std::int32_t>(prompts[i].size());
+            if (s.past == length) continue;
+            if (wanted_.size() == static_cast<std::size_t>(reserved_.wanted)) break;
+            const std::int32_t rows =
+                pool_.rows_that_fit(s.pages, s.past, std::min(room, length - s.past));
+            if (s.past == 0) started_.push_back({static_cast<std::int32_t>(i), prompts[i]});
+            const auto from = prompts[i].begin() + s.past;
+            token_ids_.insert(token_ids_.end(), from, from + rows);
+            add_rows(i, rows, s.past + rows == length);
             pool_.trim(s.pages, s.past);
+            room -= rows;
         }
-        return out;
+        return built();
+    }
+
+    /// One row for each of the first `count` sequences.
+    ///   tokens  empty: what the step before chose, whose wanted rows must be these sequences'
+    step decode(std::int32_t count, const token_list& tokens) {
+        clear();
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+            token_ids_.push_back(tokens.empty() ? sampled_by_last_step(static_cast<int>(i))
+                                                : tokens[i]);
+            add_rows(i, 1, true);
+            if (!rewinds_) pool_.trim(sequences_[i].pages, sequences_[i].past);
+        }
+        return built();
+    }
+
+    /// The next rows of every sequence stand at `position` again.
+    void rewind(std::int32_t position) {
+        for (one& s : sequences_) s.past = position;
     }
 
   private:
@@ -57,10 +86,19 @@ class lockstep_batch {
         std::int32_t past = 0;
     };
 
-    void add_rows(std::int32_t index, std::int32_t count) {
-        const one& s = sequences_[static_cast<std::size_t>(index)];
-        sequence_rows rows{.first_row = static_cast<std::int32_t>(token_ids_.size()),
-                           .row_count = count, .past = s.past, .slot = index, .lists = {}};
+    void clear() {
+        token_ids_.clear();
+        rows_.clear();
+        pages_.clear();
+        wanted_.clear();
+        started_.clear();
+    }
+    void add_rows(std::size_t index, std::int32_t count, bool last_is_wanted) {
+        one& s = sequences_[index];
+        pool_.grow(s.pages, s.past, count);
+        const auto end = static_cast<std::int32_t>(token_ids_.size());
+        sequence_rows rows{.first_row = end - count, .row_count = count, .past = s.past,
+                           .slot = static_cast<std::int32_t>(index), .lists = {}};
         for (std::int32_t kind = 0; kind < pool_.kinds(); ++kind) {
             const held_pages& held = s.pages[static_cast<std::size_t>(kind)];
             rows.lists[static_cast<std::size_t>(kind)] = {
@@ -68,14 +106,22 @@ class lockstep_batch {
             pages_.insert(pages_.end(), held.pages.begin(), held.pages.end());
         }
         rows_.push_back(rows);
+        if (last_is_wanted) wanted_.push_back({.row = end - 1});
+        s.past += count;
+    }
+    step built() const {
+        return {.token_ids = token_ids_, .sequences = rows_, .pages = pages_, .wanted = wanted_,
+                .started = started_, .biases = {}};
     }
 
-    executor& executor_;
+    const capacity& reserved_;
     kv_pool pool_;
+    bool rewinds_;
     std::vector<one> sequences_;
     std::vector<std::int32_t> token_ids_, pages_;
     std::vector<sequence_rows> rows_;
     std::vector<wanted_row> wanted_;
+    std::vector<slot_start> started_;
 };
 
 }  // namespace g4::apps

@@ -1,7 +1,8 @@
 // g4-bench: times a model folder on this machine and holds it against the memory's limit.
+#include "apps/bench/device_read_limit.hpp"
 #include "apps/bench/options.hpp"
 #include "apps/bench/read_limit.hpp"
-#include "apps/bench/report.hpp"
+#include "apps/bench/report_sweep.hpp"
 #include "apps/kernel_cache_folder.hpp"
 #include "apps/start_model.hpp"
 #include <cstdio>
@@ -9,6 +10,7 @@
 
 namespace {
 using namespace g4;
+using mode = apps::bench_options::mode;
 
 /// "model name" of the first processor, as the system names it.
 std::string processor_name() {
@@ -25,67 +27,138 @@ void show_progress(int done, int all) {
     std::fflush(stderr);
 }
 
+apps::sweep_sizes sweep_sizes_of(const apps::bench_options& o) {
+    apps::sweep_sizes out;
+    out.contexts = o.contexts;
+    out.batches = o.batches;
+    out.prompts = o.prompts;
+    out.repeats = o.num_iters;
+    out.seed = o.seed;
+    out.max_prefill_tokens = o.max_prefill_tokens;
+    return out;
+}
+
 apps::run_options run_options_of(const apps::bench_options& o) {
     apps::run_options out;
     out.device = o.device;
     out.dummy_weights = o.load_format == "dummy";
     out.max_model_len = o.input_len + o.output_len;
-    out.max_num_seqs = o.runs == apps::bench_options::mode::latency ? o.batch_size : o.max_num_seqs;
+    out.max_num_seqs = o.runs == mode::latency ? o.batch_size : o.max_num_seqs;
+    if (o.runs == mode::latency && o.breakdown)
+        *out.max_model_len += apps::step_breakdown::most_steps;
+    if (o.runs == mode::sweep) {
+        out.max_model_len = sweep_sizes_of(o).longest();
+        out.max_num_seqs = *std::max_element(o.batches.begin(), o.batches.end());
+        out.max_num_batched_tokens = 8192;
+    }
     if (o.max_num_batched_tokens > 0)
-        out.max_num_batched_tokens = std::max(o.max_num_batched_tokens, o.batch_size);
+        out.max_num_batched_tokens = std::max(o.max_num_batched_tokens, *out.max_num_seqs);
     out.kernel_cache = apps::default_kernel_cache();
+    out.cuda_driver = o.cuda_driver;
     out.threads = o.threads;
     out.activation_bits = o.activations == "int8" ? 8 : 16;
     return out;
 }
 
-apps::bench_setting setting_of(const apps::running_model& m, const apps::bench_options& o) {
-    const stored_bytes bytes = apps::bytes_in(m.table());
-    const double sequences = o.batch_size, prompt = o.input_len * sequences;
-    apps::bench_setting out{.model = m.config.folder.string(), .processor = processor_name()};
-    out.threads = m.threads;
-    out.read_limit = apps::read_limit(static_cast<unsigned>(out.threads));
-    out.decode = traffic_of(*m.planned, bytes, {sequences, sequences}, sequences,
-                            o.input_len + o.output_len / 2.0);
-    out.prefill = traffic_of(*m.planned, bytes, {prompt, prompt}, sequences, o.input_len);
-    // the head runs for wanted rows alone in every implementation: it is no part of "all layers"
-    const double head = traffic_of(*m.planned, m.planned->stages.back(), bytes, {0, 1}, 0, 0).flops;
-    out.prefill.flops -= (prompt - sequences) * head;
-    out.prefill_skipped_flops =
-        traffic_of(*m.planned, bytes, {prompt, sequences}, sequences, o.input_len).flops;
-    return out;
-}
-
-apps::report_text measure(const apps::bench_options& o, const logger& log) {
-    apps::running_model m = apps::start_model(o.model_folder, run_options_of(o), log);
-    log.info("measuring the read limit");
-    apps::bench_setting setting = setting_of(m, o);
-    apps::latency_sizes size{.input_len = o.input_len, .output_len = o.output_len,
-                             .batch_size = o.batch_size, .repeats = o.num_iters,
-                             .step_rows = m.runs->reserved().rows, .seed = o.seed};
-    if (o.runs == apps::bench_options::mode::latency) {
-        const apps::latency_result result =
-            apps::measure_latency(*m.runs, size, show_progress);
-        // shared hosts change their mind within a run: the better of before and behind counts
-        setting.read_limit = std::max(setting.read_limit,
-                                      apps::read_limit(static_cast<unsigned>(m.threads)));
-        return apps::report_latency(o, setting, result);
+/// A started model, and what its times are held against.
+class bench_run {
+  public:
+    bench_run(const apps::bench_options& o, const logger& log)
+        : o_{o}, log_{log}, model_{apps::start_model(o.model_folder, run_options_of(o), log)} {
+        log_.info("measuring the read limit");
+        if (on_gpu()) gpu_limit_.emplace(o_.cuda_driver, apps::default_kernel_cache());
+        setting_.model = model_.config.folder.string();
+        setting_.processor = on_gpu() ? model_.device : processor_name();
+        setting_.threads = on_gpu() ? 0 : model_.threads;
+        const double middle = o_.input_len + o_.output_len / 2.0;
+        setting_.decode_bytes = apps::decode_bytes(*model_.planned, bytes_, o_.batch_size, middle);
+        setting_.prefill =
+            apps::operations_of(*model_.planned, bytes_, o_.batch_size, o_.input_len);
+        setting_.limit_before = measured_limit();
     }
-    engine runs{*m.runs, {.max_model_len = m.max_model_len,
-                          .max_num_batched_tokens = m.runs->reserved().rows,
-                          .max_num_seqs = o.max_num_seqs,
-                          .steps_in_flight = m.device == "cpu" ? 1 : 2}};
-    return apps::report_throughput(
-        o, setting,
-        apps::measure_throughput(runs, o.num_prompts, size, m.runs->reserved().vocabulary,
-                                 show_progress));
-}
+
+    apps::report_text measure() {
+        if (o_.runs == mode::throughput) return throughput();
+        if (o_.runs == mode::latency) return latency();
+        return o_.breakdown ? sweep_breakdown() : sweep();
+    }
+
+  private:
+    bool on_gpu() const { return model_.device != "cpu"; }
+    int in_flight() const { return on_gpu() ? 2 : 1; }
+    double measured_limit() const {
+        return gpu_limit_ ? gpu_limit_->measure()
+                          : apps::read_limit(static_cast<unsigned>(model_.threads));
+    }
+    void end(int failed_rows) {
+        setting_.limit_behind = measured_limit();
+        if (failed_rows > 0)
+            log_.warning(failed_rows, " rows had logits that are no numbers: the weights are not ",
+                         "those of a model, or this is a bug");
+    }
+    apps::latency_sizes sizes() const {
+        return {.input_len = o_.input_len, .output_len = o_.output_len,
+                .batch_size = o_.batch_size, .repeats = o_.num_iters, .in_flight = in_flight(),
+                .seed = o_.seed};
+    }
+
+    apps::report_text latency() {
+        const apps::latency_result result =
+            apps::measure_latency(*model_.runs, sizes(), show_progress);
+        end(result.failed_rows);
+        apps::report_text out = apps::report_latency(o_, setting_, result);
+        if (!o_.breakdown) return out;
+        apps::step_breakdown taken = breakdown();
+        apps::add_breakdowns(out, {taken.decode(o_.input_len, o_.batch_size),
+                                   taken.prefill(o_.batch_size, o_.input_len)});
+        return out;
+    }
+    apps::report_text throughput() {
+        engine runs{*model_.runs, {.max_model_len = model_.max_model_len,
+                                   .max_num_batched_tokens = model_.runs->reserved().rows,
+                                   .max_num_seqs = o_.max_num_seqs,
+                                   .steps_in_flight = in_flight()}};
+        const apps::throughput_result result = apps::measure_throughput(
+            runs, o_.num_prompts, sizes(), model_.runs->reserved().vocabulary, show_progress);
+        return apps::report_throughput(o_, setting_, result);
+    }
+    apps::report_text sweep() {
+        apps::sweep_sizes sizes = sweep_sizes_of(o_);
+        sizes.in_flight = in_flight();
+        const apps::sweep_result result =
+            apps::sweep{*model_.runs, {*model_.planned, bytes_}, sizes}.run(show_progress);
+        end(result.failed_rows);
+        return apps::report_sweep(o_, setting_, result);
+    }
+    apps::report_text sweep_breakdown() {
+        apps::step_breakdown taken = breakdown();
+        std::vector<apps::breakdown> all;
+        for (const int context : o_.contexts)
+            for (const int batch : o_.batches) all.push_back(taken.decode(context, batch));
+        for (const int length : o_.prompts) all.push_back(taken.prefill(1, length));
+        end(0);
+        apps::report_text out{apps::sweep_heading(o_, setting_), {}};
+        apps::add_breakdowns(out, all);
+        return out;
+    }
+    apps::step_breakdown breakdown() {
+        return {*model_.runs, [this](const stream& order) { gpu_limit_->occupy(order); },
+                in_flight(), o_.seed};
+    }
+
+    apps::bench_options o_;
+    logger log_;
+    apps::running_model model_;
+    stored_bytes bytes_ = apps::bytes_in(model_.table());
+    std::optional<apps::device_read_limit> gpu_limit_;
+    apps::bench_setting setting_;
+};
 
 void run(const apps::bench_options& options) {
     const logger log{[](log_level level, const std::string& line) {
         if (level != log_level::debug) std::fprintf(stderr, "g4-bench: %s\n", line.c_str());
     }};
-    const apps::report_text report = measure(options, log);
+    const apps::report_text report = bench_run{options, log}.measure();
     std::printf("%s", report.table.c_str());
     if (options.json_file.empty()) return;
     std::ofstream file{options.json_file};

@@ -1,5 +1,6 @@
 // The executor of the CUDA back end: steps go to the device in order, decode steps as replays.
 #pragma once
+#include "g4/backends/cuda/launch_clock.hpp"
 #include "g4/backends/cuda/survey.hpp"
 #include <deque>
 #include <functional>
@@ -15,7 +16,7 @@ using kernel_source = std::function<std::unique_ptr<kernel_library>(
 /// How many pages each cache kind gets of so many bytes.
 using page_budget = std::function<std::vector<std::int32_t>(double bytes)>;
 
-class cuda_executor final : public executor {
+class cuda_executor final : public executor, public launch_timer {
   public:
     cuda_executor(device on, plan p, const weight_table& weights, const cuda_options& options,
                   const kernel_source& build, const page_budget& budget)
@@ -62,12 +63,34 @@ class cuda_executor final : public executor {
         return {{results, done.wanted}, {results + done.wanted, done.tops}};
     }
 
+    launch_times time_launches(const step& next, int repeats,
+                               const std::function<void(const stream&)>& occupy) override {
+        if (!failure_.empty()) throw device_error{failure_};
+        G4_ASSERT(waiting_.empty(), "cuda: launches are timed while no step is in flight");
+        launch_clock clock{order_, kernels_};
+        guarded([&] {
+            const sent_step sent = send(next, places_[next_place_]);
+            for (int i = -1; i < repeats; ++i) {
+                occupy(order_);
+                clock.begin();
+                launch_all(sent.launched, sent.padded, clock);
+                clock.end(i >= 0);
+            }
+        });
+        return clock.medians();
+    }
+
   private:
     struct step_place {
         pinned_buffer tables, results;
         event done;
     };
     struct step_in_flight { std::size_t place, wanted, tops; };
+    struct sent_step {
+        step_shape launched;
+        step_sizes padded;
+        const replay* replayed;  // null: launch by launch
+    };
 
     static device_target target_of(const device& on, const cuda_options& options) {
         const device_info& info = on.info();
@@ -180,6 +203,10 @@ class cuda_executor final : public executor {
                         std::size_t bytes) {
             order_.launch(kernels_.at(kernel), size, args, bytes);
         };
+        launch_all(shape, padded, sink);
+    }
+    template <launch_sink Sink>
+    void launch_all(const step_shape& shape, const step_sizes& padded, Sink& sink) {
         scratch_needs needs;
         const launch_context context = survey_.context(at_, &device_);
         step_launches{context, *sampling_, survey_.tiles(), shape, padded, needs, sink}.run();
@@ -194,21 +221,29 @@ class cuda_executor final : public executor {
             }
     }
 
-    void run(const step& next) {
+    /// Brings the tables of a step to the device, and says what is to be launched for it.
+    sent_step send(const step& next, step_place& place) {
         const step_shape shape = shape_of(next, survey_.tiles());
         check(shape);
         const auto bucket =
             std::lower_bound(survey_.buckets().begin(), survey_.buckets().end(), shape.sizes.rows);
         const bool replayed = options_.replay && shape.decode && bucket != survey_.buckets().end();
-        step_sizes padded = replayed ? survey_.bucket_shape(*bucket, true).sizes : shape.sizes;
-        padded.pages = shape.sizes.pages;
-        step_place& place = places_[next_place_];
+        sent_step out{replayed ? survey_.bucket_shape(*bucket, shape.greedy) : shape, {}, nullptr};
+        if (replayed) out.replayed = replays_.at({*bucket, shape.greedy}).get();
+        out.padded = out.launched.sizes;
+        out.padded.pages = shape.sizes.pages;
         const std::size_t bytes =
-            step_writer{next, shape, padded, survey_.tiles(), place.tables.data()}.write();
+            step_writer{next, shape, out.padded, survey_.tiles(), place.tables.data()}.write();
         for (const slot_start& started : next.started) start(started);
         order_.copy_to_device(step_memory_.data(), place.tables.data(), bytes);
-        if (replayed) order_.launch(*replays_.at({*bucket, shape.greedy}));
-        else launch_all(shape, padded);
+        return out;
+    }
+
+    void run(const step& next) {
+        step_place& place = places_[next_place_];
+        const sent_step sent = send(next, place);
+        if (sent.replayed != nullptr) order_.launch(*sent.replayed);
+        else launch_all(sent.launched, sent.padded);
         std::size_t tops = 0;
         for (const wanted_row& w : next.wanted)
             tops += static_cast<std::size_t>(std::max(0, w.how.top_logprobs));
