@@ -52,8 +52,8 @@ inline std::string decode_table(const bench_setting& s, const std::vector<int>& 
 }
 
 inline std::string prefill_table(const std::vector<prefill_point>& points) {
-    std::string out = "\nPrefill of one prompt, from its submission to its token. Operations of the "
-                      "linears that ran; and as if all rows ran through all layers.\n\n"
+    std::string out = "\nPrefill of one prompt, from its submission to its token. Operations of "
+                      "the linears that ran; and as if all rows ran through all layers.\n\n"
                       "| prompt | ms | tok/s | ran | all layers |\n|--:|--:|--:|--:|--:|\n";
     for (const prefill_point& p : points)
         out += concat("| ", p.length, " | ", fixed(p.seconds * 1e3, 2), " | ",
