@@ -54,8 +54,8 @@ __device__ inline void barrier_wait(barrier_word* barrier, unsigned parity) {
             : "r"(shared_address(barrier)), "r"(parity)
             : "memory");
 }
-/// The same where a neighbour of the cluster arrives by .release.cluster: what it wrote is seen, and
-/// L1 is emptied each time. For barrier_arrive_at, barrier_wait does.
+/// The same where a neighbour of the cluster arrives by .release.cluster: what it wrote is seen,
+/// and L1 is emptied each time. For barrier_arrive_at, barrier_wait does.
 __device__ inline void barrier_wait_cluster(barrier_word* barrier, unsigned parity) {
     unsigned done = 0;
     while (done == 0)

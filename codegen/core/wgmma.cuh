@@ -1,5 +1,5 @@
-// Tensor cores of sm_90a: one warpgroup (four warps from a multiple of four), 64 x N x 16, bf16 into
-// f32. Source: PTX ISA 9.0, wgmma: register fragments, matrix descriptors, canonical layouts.
+// Tensor cores of sm_90a: one warpgroup (four warps from a multiple of four), 64 x N x 16, bf16
+// into f32. Source: PTX ISA 9.0, wgmma: register fragments, matrix descriptors, canonical layouts.
 #pragma once
 #include "codegen/core/hopper.cuh"
 
@@ -25,7 +25,8 @@ template <int Count> __device__ inline void hold(float (&d)[Count]) {
 /// 1024 bytes. Add `bytes >> 4` to step to another piece.
 using matrix_descriptor = unsigned long long;
 
-/// Rows (of M or N) of 64 elements of K: 128 bytes a row, eight rows 1024. The next 16 of K: 32 bytes.
+/// Rows (of M or N) of 64 elements of K: 128 bytes a row, eight rows 1024. The next 16 of K: 32
+/// bytes.
 __device__ inline matrix_descriptor k_major(const void* shared) {
     return (shared_address(shared) >> 4 & 0x3fffu) | 1ull << 16 | 64ull << 32 | 1ull << 62;
 }

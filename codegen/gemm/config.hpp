@@ -57,7 +57,9 @@ constexpr int gemm_shared_bytes(const gemm_config& c) {
 struct gemm_args {
     tensor_map x, weights;
     int tokens, rows, columns;
-    int splits;                 // of the columns over blocks; 1, or steps are empty and out is f32
+    // Of the columns over blocks: 1, or, when steps are empty and out is f32, at most as many as
+    // the columns have stages of gemm_depth.
+    int splits;
     void* out;                  // [splits][tokens][out_stride]
     long long out_stride, split_stride;
     input_args inputs[2];

@@ -12,7 +12,8 @@ template <gemm_config config> struct gemm_scales {
     __device__ explicit gemm_scales(const gemm_args& args) {
 #pragma unroll
         for (int i = 0; i < gemm_shape<config>::steps; ++i)
-            of[i] = config.steps[i].op == step_op::scale ? *args.vectors[config.steps[i].vector] : 0;
+            of[i] =
+                config.steps[i].op == step_op::scale ? *args.vectors[config.steps[i].vector] : 0;
     }
 };
 
@@ -80,7 +81,8 @@ __device__ void gemm_stage_chunk(const gemm_args& args, const gemm_scales<config
         if constexpr (config.input_count > 0) __syncwarp();
         const gemm_input_rows inputs =
             gemm_rows_of<config>(args, min(to.token + g + 8 * half, to.tokens - 1));
-        auto* row = reinterpret_cast<typename shape::number*>(staging + (g + 8 * half) * shape::pitch);
+        auto* row =
+            reinterpret_cast<typename shape::number*>(staging + (g + 8 * half) * shape::pitch);
 #pragma unroll
         for (int i = 0; i < per; ++i) {
             const float a = sums[4 * (Chunk * per + i) + 2 * half];

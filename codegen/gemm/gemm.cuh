@@ -67,10 +67,9 @@ __device__ void gemm_produce(const gemm_args& args, const gemm_ring<config>& rin
                                                                       : keep::normal;
     const auto advance = [&](walk& w) {
         w.next_stage();
-        while (w.valid() && w.depth >= w.depth_end) w.next_unit(args);
+        if (w.depth == w.depth_end) w.next_unit(args);
     };
     walk at{args, rank};
-    while (at.valid() && at.depth >= at.depth_end) at.next_unit(args);
     walk early = at;
     for (int i = 0; i < ring.stages && early.valid(); ++i, advance(early))
         gemm_copy_weights<config>(args, ring, early, rank, hint);
@@ -96,14 +95,16 @@ __device__ void gemm_release(const gemm_ring<config>& ring, int stage) {
 }
 
 /// The products of one tile; one group of them stays in flight while the next stage is awaited.
+/// Leaves `at` in the next tile: where that lies is worked out while the last products run.
 template <gemm_config config>
-__device__ void gemm_multiply(const gemm_ring<config>& ring, gemm_walk<config>& at, int group,
+__device__ void gemm_multiply(const gemm_args& args, const gemm_ring<config>& ring,
+                              gemm_walk<config>& at, int group, int& lead,
                               float (&sums)[gemm_shape<config>::sums]) {
     const matrix_descriptor x = k_major(ring.tiles + group * 64 * gemm_depth * 2);
     const matrix_descriptor rows = k_major(ring.tiles + ring.x_bytes);
     const int first = at.depth;
     int last_stage = -1;
-    while (at.depth < at.depth_end) {
+    do {
         const unsigned long long offset =
             static_cast<unsigned long long>(at.stage) * (ring.bytes >> 4);
         barrier_wait(ring.full + at.stage, at.parity);
@@ -112,32 +113,39 @@ __device__ void gemm_multiply(const gemm_ring<config>& ring, gemm_walk<config>& 
         for (int k = 0; k < gemm_depth / 16; ++k)
             wgmma_bf16(sums, x + offset + 2 * k, rows + offset + 2 * k, at.depth > first || k > 0);
         wgmma_commit();
+        if (--lead == 0) meet_arrive(1, 256);
         if (last_stage >= 0) {
             wgmma_wait<1>();
             gemm_release<config>(ring, last_stage);
         }
         last_stage = at.stage;
         at.next_stage();
-    }
+    } while (at.depth < at.depth_end);
+    at.next_unit(args);
     wgmma_wait<0>();
     hold(sums);
-    if (last_stage >= 0) gemm_release<config>(ring, last_stage);
+    gemm_release<config>(ring, last_stage);
 }
+
+/// The second group begins when the first is gemm_lead stages ahead: then the steps and stores of
+/// one tend to run beside the products of the other. They keep the distance by themselves.
+inline constexpr int gemm_lead = 2;
 
 template <gemm_config config>
 __device__ void gemm_consume(const gemm_args& args, const gemm_ring<config>& ring, unsigned rank) {
     const int warp = static_cast<int>(threadIdx.x / 32) - 4, group = warp / 4;
     const gemm_scales<config> scales{args};
     char* staging = ring.staging + warp * gemm_shape<config>::staging_bytes;
-    for (gemm_walk<config> at{args, rank}; at.valid(); at.next_unit(args)) {
+    int lead = group == 0 ? gemm_lead : 0;
+    if (group != 0) meet(1, 256);
+    for (gemm_walk<config> at{args, rank}; at.valid();) {
         float sums[gemm_shape<config>::sums];
-        if (at.depth == at.depth_end)
-#pragma unroll
-            for (float& sum : sums) sum = 0;
-        gemm_multiply<config>(ring, at, group, sums);
-        gemm_finish<config>(args, scales, sums, at.token_tile * gemm_token_tile + warp * 16,
-                            at.row_tile * config.row_tile, at.split, staging);
+        const int token = at.token_tile * gemm_token_tile + warp * 16;
+        const int row = at.row_tile * config.row_tile, split = at.split;
+        gemm_multiply<config>(args, ring, at, group, lead, sums);
+        gemm_finish<config>(args, scales, sums, token, row, split, staging);
     }
+    if (lead > 0) meet_arrive(1, 256);
 }
 
 template <gemm_config config> __device__ void gemm(const gemm_args& args) {

@@ -4,9 +4,9 @@
 
 namespace g4k {
 
-/// Clusters that run at the same time should share tokens and rows in L2: they take squares of the
-/// result, `gemm_band` clusters of tokens wide.
-inline constexpr int gemm_band = 8;
+/// Blocks that run at the same time should share tokens and rows in L2: they take squares of the
+/// result, about so many tiles of tokens wide.
+inline constexpr int gemm_band = 16;
 
 template <number_type type> struct gemm_number {
     using type_of = bf16_bits;
@@ -57,21 +57,29 @@ template <gemm_config config> struct gemm_walk {
   private:
     int units_, rank_;
 
+    // Divisions cost 100 cycles each: those that most products do not need are left out.
     __device__ void enter(const gemm_args& args) {
         constexpr int tokens_together = gemm_token_tile * config.cluster;
+        constexpr int wide = gemm_band / config.cluster;
         const int across = (args.tokens + tokens_together - 1) / tokens_together;
         const int down = (args.rows + config.row_tile - 1) / config.row_tile;
-        units_ = across * down * args.splits;
-        split = unit / (across * down);
-        const int tile = unit % (across * down);
-        const int band = tile / (gemm_band * down), inside = tile % (gemm_band * down);
-        const int left = across - band * gemm_band;
-        const int width = left < gemm_band ? left : gemm_band;
-        row_tile = inside / width;
-        token_tile = (band * gemm_band + inside % width) * config.cluster + rank_;
         const int depths = (args.columns + gemm_depth - 1) / gemm_depth;
-        depth = static_cast<int>(static_cast<long long>(depths) * split / args.splits);
-        depth_end = static_cast<int>(static_cast<long long>(depths) * (split + 1) / args.splits);
+        int tile = unit;
+        units_ = across * down * args.splits;
+        split = depth = 0;
+        depth_end = depths;
+        if (args.splits > 1) {
+            split = unit / (across * down);
+            tile = unit - split * across * down;
+            depth = static_cast<int>(static_cast<long long>(depths) * split / args.splits);
+            depth_end =
+                static_cast<int>(static_cast<long long>(depths) * (split + 1) / args.splits);
+        }
+        const int before = across > wide ? tile / (wide * down) * wide : 0;
+        const int inside = tile - before * down;
+        const int width = across - before < wide ? across - before : wide;
+        row_tile = width > 1 ? inside / width : inside;
+        token_tile = (before + inside - row_tile * width) * config.cluster + rank_;
     }
 };
 

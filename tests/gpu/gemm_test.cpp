@@ -79,10 +79,10 @@ TEST_CASE("gemm: pairs, inputs, learned scales and caps are applied in f32") {
         }
 }
 
-TEST_CASE("gemm: splits of the columns add up, empty ones too") {
+TEST_CASE("gemm: splits of the columns add up, those of one stage too") {
     for (const int splits : {2, 3, 7}) {
         verify({140, 512, 2560, 2560}, {256, 1, splits}, plain(number_type::f32), 3000);
-        verify({300, 512, 320, 320}, {128, 2, splits}, plain(number_type::f32), 3000);
+        verify({300, 512, 448, 448}, {128, 2, splits}, plain(number_type::f32), 3000);
     }
 }
 

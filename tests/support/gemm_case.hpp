@@ -49,7 +49,8 @@ class gemm_case {
           x_{random_bf16(count(sizes.tokens * sizes.x_stride), 1, seed)},
           weights_{random_bf16(count(sizes.rows * sizes.columns),
                                2 / std::sqrt(static_cast<float>(sizes.columns)), seed + 1)},
-          input_{random_bf16(what.input_count > 0 ? count(sizes.tokens * columns_) : 1, 1, seed + 2)},
+          input_{random_bf16(what.input_count > 0 ? count(sizes.tokens * columns_) : 1, 1,
+                             seed + 2)},
           x_on_{on.upload(x_)},
           input_on_{on.upload(input_)},
           scale_on_{on.upload(std::vector<float>{0.75f})},
@@ -176,20 +177,22 @@ class gemm_case {
             }
         }
         // bf16 rounds by 2^-9 of the result; sums in f32, whose terms tensor cores align and cut,
-        // by 2^-15 of the magnitudes; steps pass an error on by their slopes, below 1 + the factors.
+        // by 2^-15 of the magnitudes; steps pass an error on by their slopes: below 1.2 + factors.
         const double rounding = config_.out == g4k::number_type::f32 ? 0x1p-20 : 0x1p-8;
         const double slope = 1.2 + (config_.paired ? std::abs(sums[0]) + std::abs(sums[1]) : 0);
         const double allowed = rounding * std::abs(expected) + 0x1p-15 * magnitude * slope + 1e-6;
         if (worst != nullptr) *worst = std::max(*worst, std::abs(got - expected) / allowed);
         if (std::abs(got - expected) <= allowed) return {};
-        return concat("token ", token, ", column ", column, ": expected ", expected, ", got ", got);
+        return concat("token ", token, ", column ", column, ": expected ", expected, ", got ",
+                      got);
     }
 
     std::string gaps(const std::vector<unsigned char>& out) const {
         const std::size_t row = count(stride_) * element_bytes();
         const std::size_t used = count(columns_) * element_bytes();
         if (used == row) return {};
-        for (std::size_t at = used; at < out.size(); at = at % row == row - 1 ? at + used + 1 : at + 1)
+        for (std::size_t at = used; at < out.size();
+             at = at % row == row - 1 ? at + used + 1 : at + 1)
             if (out[at] != 0xFF) return concat("wrote beyond row ", at / row);
         return {};
     }

@@ -14,8 +14,9 @@ namespace g4k {
 
 constexpr auto spellings(step_op) {
     return std::array<std::string_view, 10>{
-        "step_op::end", "step_op::gelu_tanh", "step_op::silu",    "step_op::add",      "step_op::mul",
-        "step_op::multiply", "step_op::scale", "step_op::softcap", "step_op::rms_norm", "step_op::rope"};
+        "step_op::end",      "step_op::gelu_tanh", "step_op::silu",  "step_op::add",
+        "step_op::mul",      "step_op::multiply",  "step_op::scale", "step_op::softcap",
+        "step_op::rms_norm", "step_op::rope"};
 }
 constexpr auto spellings(number_type) {
     return std::array<std::string_view, 2>{"number_type::bf16", "number_type::f32"};
