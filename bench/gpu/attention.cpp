@@ -1,4 +1,4 @@
-// Attention at E4B's sizes: g4-gpu-bench-attention [decode|splits|prefill]. Keys and values come
+// Attention at E4B's sizes: g4-gpu-bench-attention [decode|few|prefill]. Keys and values come
 // from device memory, as between the layers of a model: calls take layer after layer of the pages.
 #include "g4/backends/cuda/attention.hpp"
 #include "tests/support/gpu.hpp"
@@ -52,10 +52,10 @@ double read_limit(gpu& on) {
     const read_args args{from.data(), static_cast<long long>(from.bytes() / 16), out.data()};
     const auto time = on.time(
         [&](int) {
-            on.stream().launch(read, {.grid_x = 4u * static_cast<unsigned>(
-                                                         on.info().multiprocessors),
-                                      .threads = 512},
-                               args);
+            on.stream().launch(
+                read,
+                {.grid_x = 4u * static_cast<unsigned>(on.info().multiprocessors), .threads = 512},
+                args);
         },
         2, 5);
     return static_cast<double>(from.bytes()) / time.best_us / 1e3;
@@ -90,7 +90,7 @@ struct bench_case {
         out = on.poisoned<std::uint16_t>(values);
         queries = on.poisoned<std::uint16_t>(values);
         on.stream().copy_on_device(queries->data(), cache->data(),
-                         std::min(queries->bytes(), cache->bytes()));
+                                   std::min(queries->bytes(), cache->bytes()));
     }
     std::size_t width() const { return static_cast<std::size_t>(config.q_heads * config.head_dim); }
 
@@ -100,13 +100,14 @@ struct bench_case {
         std::mt19937_64 random{2};
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const std::uint64_t bits = random();
-            numbers[i] = static_cast<std::uint16_t>((bits & 0x807f) | (0x3f00 + (bits >> 8 & 0x80)));
+            numbers[i] =
+                static_cast<std::uint16_t>((bits & 0x807f) | (0x3f00 + (bits >> 8 & 0x80)));
         }
         const auto piece = on.upload(numbers);
         cache = on.poisoned<std::uint16_t>(count);
         for (std::size_t at = 0; at < count; at += numbers.size())
             on.stream().copy_on_device(cache->data() + at, piece.data(),
-                             2 * std::min(numbers.size(), count - at));
+                                       2 * std::min(numbers.size(), count - at));
         on.stream().synchronize();
     }
     g4k::step_tables tables() const {
@@ -126,8 +127,9 @@ struct bench_case {
     std::optional<device_vector<std::uint16_t>> cache, queries, out;
 };
 
-void decode(gpu& on, const bench_case& c, int context, int splits, double limit) {
-    const auto scratch = g4::cuda::decode_scratch_of(c.config, c.rows, splits);
+void decode(gpu& on, const bench_case& c, int context, const g4::cuda::decode_choice& choice,
+            double limit) {
+    const auto scratch = g4::cuda::decode_scratch_of(choice, c.rows);
     const auto partial = on.filled<float>(scratch.partial_bytes / 4 + 1);
     const auto extent = on.filled<float>(scratch.extent_bytes / 4 + 1);
     g4k::decode_args args{.q = c.queries->data(),
@@ -137,16 +139,16 @@ void decode(gpu& on, const bench_case& c, int context, int splits, double limit)
                           .out_stride = static_cast<long long>(c.width()),
                           .out_rows = nullptr,
                           .rows = c.rows,
-                          .splits = splits,
+                          .splits = choice.splits,
                           .step_rows = nullptr,
                           .tables = c.tables(),
                           .cache = c.cache_of(0),
                           .partial = partial.data(),
                           .extent = extent.data()};
-    const g4::kernel& first = on.compile(g4::cuda::decode_request(c.config));
-    const g4::kernel& second = on.compile(g4::cuda::merge_request(c.config));
-    const auto decode_shape = g4::cuda::decode_shape(c.config, args);
-    const auto merge_shape = g4::cuda::merge_shape(c.config, args);
+    const g4::kernel& first = on.compile(g4::cuda::decode_request(choice.config));
+    const g4::kernel& second = on.compile(g4::cuda::merge_request(choice.config));
+    const auto decode_shape = g4::cuda::decode_shape(choice.config, args);
+    const auto merge_shape = g4::cuda::merge_shape(choice.config, args);
     const auto timed = [&](bool merge) {
         return on.time(
             [&](int call) {
@@ -159,17 +161,19 @@ void decode(gpu& on, const bench_case& c, int context, int splits, double limit)
     const double seen = c.config.window > 0 ? std::min(context, c.config.window) : context;
     const double bytes = 4.0 * c.config.kv_heads * c.config.head_dim * seen * c.rows;
     const double alone = timed(false).median_us;
-    const double both = splits > 1 ? timed(true).median_us : alone;
-    std::printf("%-6s %4d x %6d  splits %3d  %8.2f us, merged %8.2f us  %6.0f GB/s  %3.0f%%\n",
-                name_of(c.config), c.rows, context, splits, alone, both, bytes / both / 1e3,
-                bytes / both / 1e3 / limit * 100);
+    const double both = choice.parts() > 1 ? timed(true).median_us : alone;
+    std::printf(
+        "%-6s %4d x %6d  tile %2d x%d  splits %3d / %d  %8.2f us, merged %8.2f us  "
+        "%6.0f GB/s  %3.0f%%\n",
+        name_of(c.config), c.rows, context, choice.config.tile, choice.config.slots, choice.splits,
+        choice.config.cluster, alone, both, bytes / both / 1e3, bytes / both / 1e3 / limit * 100);
     std::fflush(stdout);
 }
 
 void prefill(gpu& on, const attention_config& config, int rows, int past) {
     const bench_case c{on, config, 1, past, rows};
-    const auto tiles = on.upload(
-        g4::cuda::prefill_tiles(c.host_entries, g4::cuda::prefill_tile_rows(config)));
+    const auto tiles =
+        on.upload(g4::cuda::prefill_tiles(c.host_entries, g4::cuda::prefill_tile_rows(config)));
     g4k::prefill_args args{.q = c.queries->data(),
                            .q_stride = static_cast<long long>(c.width()),
                            .out = c.out->data(),
@@ -204,26 +208,34 @@ int main(int count, char** arguments) {
     const double limit = read_limit(*on);
     const int multiprocessors = on->info().multiprocessors;
     std::printf("%s: reads %.0f GB/s\n", on->info().name.c_str(), limit);
+    const bool clusters = on->info().arch == "sm_90a";
     if (what.empty() || what == "decode")
         for (const attention_config& config : {local, global})
             for (const int context : {1024, 4096, 16384})
                 for (const int rows : {1, 8, 32, 64, 128}) {
-                    if (config.window > 0 && context == 4096) continue;
+                    if (config.window > 0 && context > 1024) continue;
                     const bench_case c{*on, config, rows, context - 1, 1};
-                    decode(*on, c, context,
-                           g4::cuda::choose_splits(config, rows, context, multiprocessors), limit);
+                    decode(
+                        *on, c, context,
+                        g4::cuda::choose_decode(config, rows, context, multiprocessors, clusters),
+                        limit);
                 }
-    if (what == "splits")
-        for (const attention_config& config : {local, global})
-            for (const int context : {1024, 16384})
-                for (const int rows : {1, 8, 32, 128}) {
-                    if (config.window > 0 && context == 16384) continue;
-                    const bench_case c{*on, config, rows, context - 1, 1};
-                    for (const int splits : {1, 2, 4, 8, 16, 17, 33, 64, 132, 264})
-                        if (rows * splits * config.kv_heads < 1200 &&
-                            rows * splits * config.kv_heads >= 16 && splits <= context / 16)
-                            decode(*on, c, context, splits, limit);
-                }
+    if (what == "few")
+        for (const attention_config& config : {local, global}) {
+            const bench_case c{*on, config, 1, 1023, 1};
+            using choice = g4::cuda::decode_choice;
+            const std::vector<choice> choices =
+                config.window > 0
+                    ? std::vector<choice>{{{config, 32, 5, 1}, 16},
+                                          {{config, 64, 2, 1}, 8},
+                                          {{config, 64, 2, 8}, 8},
+                                          {{config, 32, 5, 8}, 8},
+                                          {{config, 32, 5, 8}, 16}}
+                    : std::vector<choice>{{{config, 16, 5, 1}, 64}, {{config, 32, 2, 1}, 32},
+                                          {{config, 16, 4, 8}, 64}, {{config, 16, 4, 8}, 32},
+                                          {{config, 32, 2, 8}, 32}, {{config, 32, 2, 8}, 8}};
+            for (const choice& each : choices) decode(*on, c, 1024, each, limit);
+        }
     if (what.empty() || what == "prefill")
         for (const attention_config& config : {local, global}) {
             for (const int rows : {512, 2048, 8192, 16384}) prefill(*on, config, rows, 0);

@@ -12,10 +12,20 @@ struct attention_config {
     int page_tokens = 64;
 };
 
-/// Single queries, each against its whole context, in splits that a second kernel merges.
-///   partial  [rows][q_heads][splits][head_dim] f32, unnormalised
-///   extent   [rows][q_heads][splits][2] f32: greatest score (times scale), sum of exponentials
-/// A split without keys has sum 0. With one split the first kernel writes `out` itself.
+/// How decode cuts a row's work. Splits of a cluster add their results on the chip, so that a row
+/// with as many splits needs no merge.
+struct decode_config {
+    attention_config attention;
+    int tile = 32;              // keys at a time: 16, 32 or 64, at most a page
+    int slots = 5;              // tiles of keys or of values that are on their way at once; 2 or more
+    int cluster = 1;            // splits that share a cluster: 1, 2, 4 or 8; above 1 from sm_90 on
+};
+
+/// Single queries, each against its whole context, in splits. With parts = splits / cluster above
+/// one, a second kernel merges:
+///   partial  [rows][q_heads][parts][head_dim] f32, unnormalised
+///   extent   [rows][q_heads][parts][2] f32: greatest score · scale · log2 e, sum of exponentials
+/// With one part the first kernel writes `out` itself.
 struct decode_args {
     const bf16_bits* q;         // row r of the launch is row (q_rows ? q_rows[r] : r)
     long long q_stride;
@@ -23,7 +33,7 @@ struct decode_args {
     bf16_bits* out;             // row r of the launch goes to row (out_rows ? out_rows[r] : r)
     long long out_stride;       // heads side by side
     const int* out_rows;
-    int rows, splits;
+    int rows, splits;           // splits: a multiple of the cluster
     const int* step_rows;       // row r of the launch is row step_rows[r] of the step; null: r
     step_tables tables;
     cache_args cache;

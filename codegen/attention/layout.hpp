@@ -5,6 +5,7 @@
 namespace g4k {
 
 inline constexpr int max_query_group = 16, max_head_dim = 512;
+inline constexpr int decode_shared_bytes = 99 * 1024;  // what sm_89 and sm_120 give a block
 
 constexpr int query_group(const attention_config& c) { return c.q_heads / c.kv_heads; }
 constexpr int parts_of(int whole, int part) { return (whole + part - 1) / part; }
@@ -13,44 +14,47 @@ constexpr int parts_of(int whole, int part) { return (whole + part - 1) / part; 
 /// dimensions, of queries, keys, values and sums alike, and copies it for itself: warps meet only
 /// to add the scores of a tile of keys. Keys and values of a tile go through a ring of slots.
 struct decode_layout {
-    int columns, tile;       // query heads, padded to the 8 columns of an mma; keys
-    int steps, slice;        // of 16 dimensions for each warp; dimensions
+    int columns;       // query heads, padded to the 8 columns of an mma
+    int steps, slice;  // of 16 dimensions for each warp; dimensions
     int warps, threads;
-    int slots, slot_bytes;   // of the ring; a slot takes a tile of keys or of values
-    int score_stride;        // floats from head to head: 4 over a multiple of 16, for the banks
-    int score_floats;        // of one warp
+    int slot_bytes;     // of the ring; a slot takes a tile of keys or of values
+    int score_stride;   // floats from head to head: 4 over a multiple of 16, for the banks
+    int score_floats;   // of one warp
+    int share;          // dimensions whose sums a block of a cluster gathers
+    int gather_floats;  // of a block of a cluster
     int shared_bytes;
 };
 
-constexpr decode_layout decode_layout_of(const attention_config& c) {
+constexpr decode_layout decode_layout_of(const decode_config& c) {
     decode_layout out{};
-    out.columns = 8 * parts_of(query_group(c), 8);
-    out.tile = c.head_dim > 256 || c.page_tokens == 16 ? 16 : 32;
-    const int steps = parts_of(c.head_dim, 16);
+    out.columns = 8 * parts_of(query_group(c.attention), 8);
+    const int steps = parts_of(c.attention.head_dim, 16);
     out.steps = parts_of(steps, 4);
     out.slice = 16 * out.steps;
     out.warps = parts_of(steps, out.steps);
     out.threads = 32 * out.warps;
-    out.slots = 5;
-    out.slot_bytes = out.warps * out.tile * out.slice * 2;
-    out.score_stride = out.tile + 4;
+    out.slot_bytes = out.warps * c.tile * out.slice * 2;
+    out.score_stride = c.tile + 4;
     out.score_floats = out.columns * out.score_stride;
-    out.shared_bytes = out.slots * out.slot_bytes + 2 * out.warps * out.score_floats * 4;
+    out.share = out.warps * out.slice / c.cluster;
+    out.gather_floats = c.cluster > 1 ? c.cluster * out.columns * (out.share + 2) + 4 : 0;
+    out.shared_bytes =
+        c.slots * out.slot_bytes + (2 * out.warps * out.score_floats + out.gather_floats) * 4;
     return out;
 }
 
-/// A block of prefill takes some rows of one sequence with all query heads of one kv head: row-major
-/// as [row][head], 16 of them for each warp. Where a head has more than 256 dimensions, two warps
-/// share 16 rows: each owns one half of the dimensions, and they add their scores.
+/// A block of prefill takes some rows of one sequence with all query heads of one kv head:
+/// row-major as [row][head], 16 of them for each warp. Where a head has more than 256 dimensions,
+/// two warps share 16 rows: each owns one half of the dimensions, and they add their scores.
 struct prefill_layout {
-    int halves;              // of the dimensions
-    int steps, slice;        // of 16 dimensions for each warp; dimensions
-    int held;                // steps of queries in registers; the rest waits in shared memory
+    int halves;        // of the dimensions
+    int steps, slice;  // of 16 dimensions for each warp; dimensions
+    int held;          // steps of queries in registers; the rest waits in shared memory
     int warps, threads;
-    int queries;             // [row][head] pairs of a block
-    int rows;                // of the sequence
-    int tile;                // keys
-    int slots, slot_bytes;   // of the ring; a slot takes a tile of keys or of values
+    int queries;            // [row][head] pairs of a block
+    int rows;               // of the sequence
+    int tile;               // keys
+    int slots, slot_bytes;  // of the ring; a slot takes a tile of keys or of values
     int shared_bytes;
 };
 
@@ -77,7 +81,7 @@ constexpr prefill_layout prefill_layout_of(const attention_config& c) {
 }
 
 /// Device code may read a constant where it may not call a host function.
-template <attention_config Config>
+template <decode_config Config>
 inline constexpr decode_layout decode_layout_for = decode_layout_of(Config);
 template <attention_config Config>
 inline constexpr prefill_layout prefill_layout_for = prefill_layout_of(Config);

@@ -1,6 +1,7 @@
 // Adds what the splits of a decoded row gave, in the order of splits whatever their number of
 // blocks: the same bits in every run.
 #pragma once
+#include "codegen/attention/layout.hpp"
 #include "codegen/attention/splits.cuh"
 #include "codegen/core/depend.cuh"
 #include "codegen/core/exp2.cuh"
@@ -26,25 +27,23 @@ struct merged {
     }
 };
 
-/// Every `merge_layout::lanes`th split from `lane` on. Four loads are under way at a time.
-template <attention_config Config>
-__device__ merged merge_lane(const decode_args& args, long long head, int dim, int active,
+/// Every `merge_layout::lanes`th part from `lane` on. Four loads are under way at a time.
+template <int HeadDim>
+__device__ merged merge_lane(const decode_args& args, long long first_part, int dim, int active,
                              int lane) {
     constexpr int step = merge_layout::lanes, deep = 4;
-    const float* partial = args.partial + head * args.splits * Config.head_dim + dim;
-    const float* extent = args.extent + head * args.splits * 2;
+    const float* partial = args.partial + first_part * HeadDim + dim;
+    const float* extent = args.extent + first_part * 2;
     merged out{-infinity(), 0, {}};
     for (int first = lane; first < active; first += step * deep) {
         float4 sums[deep];
         float2 extents[deep];
 #pragma unroll
         for (int i = 0; i < deep; ++i) {
-            const int split = first + step * i;
-            extents[i] = {-infinity(), 0};
-            if (split >= active) continue;
-            extents[i] = *reinterpret_cast<const float2*>(extent + 2 * split);
-            sums[i] = *reinterpret_cast<const float4*>(
-                partial + static_cast<long long>(split) * Config.head_dim);
+            const int part = first + step * i;
+            if (part >= active) continue;
+            extents[i] = *reinterpret_cast<const float2*>(extent + 2 * part);
+            sums[i] = *reinterpret_cast<const float4*>(partial + part * HeadDim);
         }
 #pragma unroll
         for (int i = 0; i < deep; ++i)
@@ -54,29 +53,33 @@ __device__ merged merge_lane(const decode_args& args, long long head, int dim, i
 }
 
 /// Grid: pieces of 64 dimensions, query heads, rows.
-template <attention_config Config> __device__ void merge(const decode_args& args) {
+template <decode_config Config> __device__ void merge(const decode_args& args) {
+    constexpr int head_dim = Config.attention.head_dim;
     let_next_start();
     const int row = static_cast<int>(blockIdx.z), head = static_cast<int>(blockIdx.y);
-    const int column = static_cast<int>(threadIdx.x) % 16, lane = static_cast<int>(threadIdx.x) / 16;
+    const int column = static_cast<int>(threadIdx.x) % 16;
+    const int lane = static_cast<int>(threadIdx.x) / 16;
     const int dim = static_cast<int>(blockIdx.x) * merge_layout::dims + 4 * column;
     const int position = args.tables.positions[args.step_rows ? args.step_rows[row] : row];
-    const int active = splits_of<Config>(position, args.splits).active;
+    const int splits = splits_of<Config>(position, args.splits).active;
+    const int active = (splits + Config.cluster - 1) / Config.cluster;
     wait_for_inputs();
     merged* lanes = reinterpret_cast<merged*>(shared_memory());
-    const long long place = static_cast<long long>(row) * Config.q_heads + head;
-    if (dim < Config.head_dim)
-        lanes[threadIdx.x] = merge_lane<Config>(args, place, dim, active, lane);
+    const long long place = static_cast<long long>(row) * Config.attention.q_heads + head;
+    if (dim < head_dim)
+        lanes[threadIdx.x] =
+            merge_lane<head_dim>(args, place * (args.splits / Config.cluster), dim, active, lane);
     __syncthreads();
-    if (lane != 0 || dim >= Config.head_dim) return;
+    if (lane != 0 || dim >= head_dim) return;
     merged sum = lanes[column];
-    for (int i = 1; i < merge_layout::lanes; ++i) {
+    for (int i = 1; i < min(active, merge_layout::lanes); ++i) {
         const merged& other = lanes[16 * i + column];
         sum.add(other.peak, other.total,
                 {other.sums[0], other.sums[1], other.sums[2], other.sums[3]});
     }
     const float scale = active > 0 ? 1 / sum.total : 0.0f;
     const long long to = args.out_rows ? args.out_rows[row] : row;
-    *reinterpret_cast<uint2*>(args.out + to * args.out_stride + head * Config.head_dim + dim) = {
+    *reinterpret_cast<uint2*>(args.out + to * args.out_stride + head * head_dim + dim) = {
         to_bf16x2(sum.sums[0] * scale, sum.sums[1] * scale),
         to_bf16x2(sum.sums[2] * scale, sum.sums[3] * scale)};
 }

@@ -32,9 +32,8 @@ __device__ page_reader<Config> reader_of(const step_tables& tables, const cache_
 template <attention_config Config>
 __device__ page_reader<Config> pages_of(const step_tables& tables, const cache_args& cache,
                                         const sequence_entry& sequence, int kv_head) {
-    return reader_of<Config>(tables, cache,
-                             sequence.first_page[cache.kind] - sequence.skipped[cache.kind],
-                             kv_head);
+    return reader_of<Config>(
+        tables, cache, sequence.first_page[cache.kind] - sequence.skipped[cache.kind], kv_head);
 }
 
 }  // namespace g4k

@@ -73,9 +73,7 @@ template <attention_config Config> class prefill_block {
     }
     __device__ int first_tile() const { return first_key() / layout.tile; }
     /// Loads 2i and 2i + 1 are the keys and values of the i-th tile.
-    __device__ int first_key_of(int load) const {
-        return (first_tile() + load / 2) * layout.tile;
-    }
+    __device__ int first_key_of(int load) const { return (first_tile() + load / 2) * layout.tile; }
     static __device__ int first_dim() { return warp() % layout.halves * layout.slice; }
 
     static __device__ unsigned first_chunk() {
@@ -83,9 +81,7 @@ template <attention_config Config> class prefill_block {
     }
 
     /// This thread's two of the block's (row, head) pairs; what lies behind the last is masked.
-    static __device__ int pair(int i) {
-        return warp() / layout.halves * 16 + lane() / 4 + 8 * i;
-    }
+    static __device__ int pair(int i) { return warp() / layout.halves * 16 + lane() / 4 + 8 * i; }
     __device__ int position(int i) const {
         return min(first_position_ + pair(i) / group, last_position());
     }
@@ -191,8 +187,7 @@ template <attention_config Config> class prefill_block {
     __device__ void leave_scores(const float (&scores)[columns][4]) const {
 #pragma unroll
         for (int n = 0; n < columns; ++n)
-            left_scores(warp())[32 * n] = {scores[n][0], scores[n][1], scores[n][2],
-                                           scores[n][3]};
+            left_scores(warp())[32 * n] = {scores[n][0], scores[n][1], scores[n][2], scores[n][3]};
     }
     __device__ void add_other_half(float (&scores)[columns][4]) const {
 #pragma unroll
@@ -216,7 +211,8 @@ template <attention_config Config> class prefill_block {
             for (int i = 0; i < 4; ++i) {
                 const int key = first + 8 * n + 2 * (lane() % 4) + i % 2;
                 const int query = position(i / 2);
-                const bool seen = key <= query && (Config.window == 0 || key > query - Config.window);
+                const bool seen =
+                    key <= query && (Config.window == 0 || key > query - Config.window);
                 if (!seen) scores[n][i] = -infinity();
             }
     }

@@ -1,27 +1,25 @@
 // Which keys a decoded row sees, and how they fall to the splits.
 #pragma once
-#include "codegen/attention/layout.hpp"
+#include "codegen/attention/config.hpp"
 
 namespace g4k {
 
-/// Positions first .. last, in whole tiles of absolute positions; the first `active` splits take
-/// `each` tiles, the last of them perhaps fewer. A padded row has none.
+/// Positions first .. last in tiles that begin at `first`; the first `active` splits take `each`
+/// tiles, the last of them perhaps fewer. A padded row has none.
 struct row_splits {
-    int first, last;
-    int first_tile, tiles;
-    int each, active;
+    int first, last, tiles, each, active;
 
-    __device__ int begin(int split) const { return first_tile + split * each; }
-    __device__ int end(int split) const { return first_tile + min(tiles, (split + 1) * each); }
+    __device__ int begin(int split) const { return split * each; }
+    __device__ int end(int split) const { return min(tiles, (split + 1) * each); }
 };
 
-template <attention_config Config> __device__ row_splits splits_of(int position, int splits) {
-    constexpr int tile = decode_layout_for<Config>.tile;
-    if (position < 0) return {0, -1, 0, 0, 0, 0};
-    const int first = Config.window > 0 ? max(0, position - Config.window + 1) : 0;
-    const int first_tile = first / tile, tiles = position / tile + 1 - first_tile;
+template <decode_config Config> __device__ row_splits splits_of(int position, int splits) {
+    if (position < 0) return {0, -1, 0, 0, 0};
+    constexpr int window = Config.attention.window;
+    const int first = window > 0 ? max(0, position - window + 1) : 0;
+    const int tiles = (position - first) / Config.tile + 1;
     const int each = (tiles + splits - 1) / splits;
-    return {first, position, first_tile, tiles, each, (tiles + each - 1) / each};
+    return {first, position, tiles, each, (tiles + each - 1) / each};
 }
 
 }  // namespace g4k

@@ -16,15 +16,20 @@ namespace {
 /// A case in the emulator's memory.
 struct device_case {
     explicit device_case(const attention_case& of)
-        : host{of}, queries{of.queries}, cache{of.cache}, positions{of.positions},
-          sequence_of{of.sequence_of}, pages{of.pages}, sequences{of.sequences} {}
+        : host{of},
+          queries{of.queries},
+          cache{of.cache},
+          positions{of.positions},
+          sequence_of{of.sequence_of},
+          pages{of.pages},
+          sequences{of.sequences} {}
 
     step_tables tables() {
         return {nullptr, positions.data(), sequence_of.data(), sequences.data(), pages.data()};
     }
     cache_args cache_of() {
-        return {reinterpret_cast<char*>(cache.data()), host.page_bytes(),
-                host.layer_elements() * 2, attention_case::kind};
+        return {reinterpret_cast<char*>(cache.data()), host.page_bytes(), host.layer_elements() * 2,
+                attention_case::kind};
     }
 
     const attention_case& host;
@@ -33,14 +38,15 @@ struct device_case {
     simt::buffer<sequence_entry> sequences;
 };
 
-template <attention_config Config>
+template <attention_config Attention, int Tile = 16, int Slots = 5>
 double decode_error(const std::vector<g4::testing::sequence_size>& sizes, int splits) {
-    const attention_case host{Config, sizes, 1, 7};
+    constexpr decode_config config{.attention = Attention, .tile = Tile, .slots = Slots};
+    const attention_case host{Attention, sizes, 1, 7};
     device_case on{host};
-    const long long stride = Config.q_heads * Config.head_dim + 4;
+    const long long stride = Attention.q_heads * Attention.head_dim + 4;
     simt::buffer<bf16_bits> out(static_cast<std::size_t>(host.rows * stride));
-    const std::size_t places = static_cast<std::size_t>(host.rows * Config.q_heads * splits);
-    simt::buffer<float> partial(places * Config.head_dim), extent(places * 2);
+    const std::size_t places = static_cast<std::size_t>(host.rows * Attention.q_heads * splits);
+    simt::buffer<float> partial(places * Attention.head_dim), extent(places * 2);
     const decode_args args{.q = on.queries.data(),
                            .q_stride = host.q_stride(),
                            .q_rows = nullptr,
@@ -54,9 +60,8 @@ double decode_error(const std::vector<g4::testing::sequence_size>& sizes, int sp
                            .cache = on.cache_of(),
                            .partial = partial.data(),
                            .extent = extent.data()};
-    simt::launch(g4::cuda::decode_shape(Config, args), [&] { decode<Config>(args); });
-    if (splits > 1)
-        simt::launch(g4::cuda::merge_shape(Config, args), [&] { merge<Config>(args); });
+    simt::launch(g4::cuda::decode_shape(config, args), [&] { decode<config>(args); });
+    if (splits > 1) simt::launch(g4::cuda::merge_shape(config, args), [&] { merge<config>(args); });
     return worst_error(host, out.data(), stride);
 }
 
@@ -85,22 +90,22 @@ double prefill_error(const std::vector<g4::testing::sequence_size>& sizes) {
 TEST_CASE("attention: decode agrees with plain loops for sizes of small and odd models") {
     constexpr attention_config nano_local{
         .head_dim = 32, .q_heads = 8, .kv_heads = 2, .window = 64, .scale = 0.2f};
-    constexpr attention_config nano_global{.head_dim = 64, .q_heads = 8, .kv_heads = 2, .scale = 0.1f};
+    constexpr attention_config nano_global{
+        .head_dim = 64, .q_heads = 8, .kv_heads = 2, .scale = 0.1f};
     constexpr attention_config odd{.head_dim = 48,
                                    .q_heads = 3,
                                    .kv_heads = 1,
                                    .window = 17,
                                    .scale = 0.15f,
                                    .page_tokens = 16};
-    constexpr attention_config ragged{.head_dim = 24,
-                                      .q_heads = 12,
-                                      .kv_heads = 1,
-                                      .scale = 0.2f,
-                                      .page_tokens = 32};
+    constexpr attention_config ragged{
+        .head_dim = 24, .q_heads = 12, .kv_heads = 1, .scale = 0.2f, .page_tokens = 32};
     for (const int splits : {1, 3}) {
         CAPTURE(splits);
         CHECK(decode_error<nano_local>({{0, 1}, {63, 1}, {200, 1}}, splits) <= 1);
-        CHECK(decode_error<nano_global>({{0, 1}, {63, 1}, {200, 1}}, splits) <= 1);
+        CHECK(decode_error<nano_local, 64, 2>({{0, 1}, {63, 1}, {200, 1}}, splits) <= 1);
+        CHECK(decode_error<nano_global, 32>({{0, 1}, {63, 1}, {200, 1}}, splits) <= 1);
+        CHECK(decode_error<nano_global, 32, 3>({{0, 1}, {63, 1}, {200, 1}}, splits) <= 1);
         CHECK(decode_error<odd>({{3, 1}, {16, 1}, {99, 1}}, splits) <= 1);
         CHECK(decode_error<ragged>({{0, 1}, {31, 1}, {150, 1}}, splits) <= 1);
     }
@@ -112,7 +117,8 @@ TEST_CASE("attention: decode agrees with plain loops for heads of 256 and 512") 
     constexpr attention_config global{.head_dim = 512, .q_heads = 4, .kv_heads = 1, .scale = 0.04f};
     constexpr attention_config wide{.head_dim = 496, .q_heads = 16, .kv_heads = 1, .scale = 0.04f};
     CHECK(decode_error<local>({{260, 1}, {5, 1}}, 1) <= 1);
-    CHECK(decode_error<local>({{260, 1}}, 4) <= 1);
+    CHECK(decode_error<local, 32>({{260, 1}}, 4) <= 1);
+    CHECK(decode_error<local, 64, 2>({{260, 1}, {300, 1}, {20, 1}}, 2) <= 1);
     CHECK(decode_error<global>({{150, 1}}, 1) <= 1);
     CHECK(decode_error<global>({{150, 1}, {0, 1}}, 20) <= 1);
     CHECK(decode_error<wide>({{70, 1}}, 2) <= 1);
@@ -128,18 +134,16 @@ TEST_CASE("attention: rows of one step see the keys of the step before them, not
 TEST_CASE("attention: prefill agrees with plain loops for sizes of small and odd models") {
     constexpr attention_config nano_local{
         .head_dim = 32, .q_heads = 8, .kv_heads = 2, .window = 64, .scale = 0.2f};
-    constexpr attention_config nano_global{.head_dim = 64, .q_heads = 8, .kv_heads = 2, .scale = 0.1f};
+    constexpr attention_config nano_global{
+        .head_dim = 64, .q_heads = 8, .kv_heads = 2, .scale = 0.1f};
     constexpr attention_config odd{.head_dim = 48,
                                    .q_heads = 3,
                                    .kv_heads = 1,
                                    .window = 5,
                                    .scale = 0.15f,
                                    .page_tokens = 16};
-    constexpr attention_config ragged{.head_dim = 24,
-                                      .q_heads = 16,
-                                      .kv_heads = 1,
-                                      .scale = 0.2f,
-                                      .page_tokens = 32};
+    constexpr attention_config ragged{
+        .head_dim = 24, .q_heads = 16, .kv_heads = 1, .scale = 0.2f, .page_tokens = 32};
     CHECK(prefill_error<nano_local>({{0, 70}, {100, 33}}) <= 1);
     CHECK(prefill_error<nano_global>({{0, 70}, {100, 33}, {0, 1}}) <= 1);
     CHECK(prefill_error<odd>({{0, 50}, {17, 44}}) <= 1);
@@ -162,7 +166,14 @@ TEST_CASE("attention: general kernels keep to the shared memory of small GPUs") 
             for (const int page : {16, 32, 64}) {
                 const attention_config config{
                     .head_dim = head_dim, .q_heads = group, .kv_heads = 1, .page_tokens = page};
-                CHECK(decode_layout_of(config).shared_bytes <= 99 * 1024);
+                for (const bool clusters : {false, true})
+                    for (const std::int64_t longest : {100, 500, 100000}) {
+                        const auto choice =
+                            g4::cuda::choose_decode(config, 1, longest, 132, clusters);
+                        g4::cuda::check_decode(choice.config);
+                        CHECK(choice.splits % choice.config.cluster == 0);
+                        CHECK(decode_layout_of(choice.config).shared_bytes <= 99 * 1024);
+                    }
                 CHECK(prefill_layout_of(config).shared_bytes <= 99 * 1024);
             }
 }

@@ -20,9 +20,13 @@ constexpr attention_config e4b_global{
 /// A case in device memory.
 struct device_case {
     device_case(const gpu& on, const attention_case& of)
-        : host{of}, queries{on.upload(of.queries)}, cache{on.upload(of.cache)},
-          positions{on.upload(of.positions)}, sequence_of{on.upload(of.sequence_of)},
-          pages{on.upload(of.pages)}, sequences{on.upload(of.sequences)},
+        : host{of},
+          queries{on.upload(of.queries)},
+          cache{on.upload(of.cache)},
+          positions{on.upload(of.positions)},
+          sequence_of{on.upload(of.sequence_of)},
+          pages{on.upload(of.pages)},
+          sequences{on.upload(of.sequences)},
           out{on.poisoned<std::uint16_t>(static_cast<std::size_t>(of.rows * out_stride()))} {}
 
     long long out_stride() const { return host.config.q_heads * host.config.head_dim + 8; }
@@ -30,8 +34,8 @@ struct device_case {
         return {nullptr, positions.data(), sequence_of.data(), sequences.data(), pages.data()};
     }
     cache_args cache_of() const {
-        return {reinterpret_cast<char*>(cache.data()), host.page_bytes(),
-                host.layer_elements() * 2, attention_case::kind};
+        return {reinterpret_cast<char*>(cache.data()), host.page_bytes(), host.layer_elements() * 2,
+                attention_case::kind};
     }
     double worst(const gpu& on, int checks) const {
         return worst_error(host, on.download(out).data(), out_stride(), checks);
@@ -44,11 +48,11 @@ struct device_case {
     device_vector<std::uint16_t> out;
 };
 
-double decode_error(gpu& on, const attention_config& config,
-                    const std::vector<sequence_size>& sizes, int splits) {
-    const attention_case host{config, sizes, 1, 5};
+double decode_error(gpu& on, const g4::cuda::decode_choice& choice,
+                    const std::vector<sequence_size>& sizes) {
+    const attention_case host{choice.config.attention, sizes, 1, 5};
     const device_case at{on, host};
-    const auto scratch = g4::cuda::decode_scratch_of(config, host.rows, splits);
+    const auto scratch = g4::cuda::decode_scratch_of(choice, host.rows);
     const auto partial = on.poisoned<float>(scratch.partial_bytes / 4 + 1);
     const auto extent = on.poisoned<float>(scratch.extent_bytes / 4 + 1);
     const decode_args args{.q = at.queries.data(),
@@ -58,26 +62,28 @@ double decode_error(gpu& on, const attention_config& config,
                            .out_stride = at.out_stride(),
                            .out_rows = nullptr,
                            .rows = host.rows,
-                           .splits = splits,
+                           .splits = choice.splits,
                            .step_rows = nullptr,
                            .tables = at.tables(),
                            .cache = at.cache_of(),
                            .partial = partial.data(),
                            .extent = extent.data()};
-    on.run(on.compile(g4::cuda::decode_request(config)), g4::cuda::decode_shape(config, args),
-           args);
-    if (splits > 1)
-        on.run(on.compile(g4::cuda::merge_request(config)), g4::cuda::merge_shape(config, args),
-               args);
+    on.run(on.compile(g4::cuda::decode_request(choice.config)),
+           g4::cuda::decode_shape(choice.config, args), args);
+    if (choice.parts() > 1)
+        on.run(on.compile(g4::cuda::merge_request(choice.config)),
+               g4::cuda::merge_shape(choice.config, args), args);
     return at.worst(on, 24);
 }
+
+bool has_clusters(const gpu& on) { return on.info().arch >= "sm_90" || on.info().arch.size() > 6; }
 
 double prefill_error(gpu& on, const attention_config& config,
                      const std::vector<sequence_size>& sizes) {
     const attention_case host{config, sizes, 0, 6};
     const device_case at{on, host};
-    const auto tiles = on.upload(
-        g4::cuda::prefill_tiles(host.sequences, g4::cuda::prefill_tile_rows(config)));
+    const auto tiles =
+        on.upload(g4::cuda::prefill_tiles(host.sequences, g4::cuda::prefill_tile_rows(config)));
     const prefill_args args{.q = at.queries.data(),
                             .q_stride = host.q_stride(),
                             .out = at.out.data(),
@@ -107,23 +113,46 @@ const std::vector<attention_config> odd_configs{
 TEST_CASE("attention: decode agrees with plain loops for sizes of E4B") {
     gpu* const on = g4::testing::open_gpu();
     if (on == nullptr) return;
-    const std::vector<sequence_size> mixed{{0, 1}, {511, 1}, {512, 1}, {1000, 1}, {3000, 1}, {64, 1}};
+    const std::vector<sequence_size> mixed{{0, 1},    {511, 1},  {512, 1},
+                                           {1000, 1}, {3000, 1}, {64, 1}};
     for (const int splits : {1, 2, 7, 16, 33}) {
         CAPTURE(splits);
-        CHECK(decode_error(*on, e4b_local, mixed, splits) <= 1);
-        CHECK(decode_error(*on, e4b_global, mixed, splits) <= 1);
+        CHECK(decode_error(*on, {{.attention = e4b_local}, splits}, mixed) <= 1);
+        CHECK(decode_error(*on, {{.attention = e4b_global, .tile = 16}, splits}, mixed) <= 1);
     }
-    CHECK(decode_error(*on, e4b_global, {{16000, 1}}, 132) <= 1);
+    CHECK(decode_error(*on, {{.attention = e4b_global, .tile = 16}, 132}, {{16000, 1}}) <= 1);
 }
 
-TEST_CASE("attention: decode agrees with plain loops for odd sizes") {
+TEST_CASE("attention: decode in clusters agrees with plain loops for sizes of E4B") {
+    gpu* const on = g4::testing::open_gpu();
+    if (on == nullptr || !has_clusters(*on)) return;
+    const std::vector<sequence_size> mixed{{0, 1},    {511, 1},  {512, 1},
+                                           {1000, 1}, {3000, 1}, {64, 1}};
+    for (const int cluster : {2, 4, 8})
+        for (const int times : {1, 3}) {
+            CAPTURE(cluster);
+            CAPTURE(times);
+            const int splits = cluster * times;
+            CHECK(decode_error(*on, {{e4b_local, 32, 5, cluster}, splits}, mixed) <= 1);
+            CHECK(decode_error(*on, {{e4b_global, 16, 4, cluster}, splits}, mixed) <= 1);
+        }
+    CHECK(decode_error(*on, {{e4b_local, 64, 2, 8}, 8}, mixed) <= 1);
+    CHECK(decode_error(*on, {{e4b_global, 16, 4, 8}, 128}, {{16000, 1}}) <= 1);
+}
+
+TEST_CASE("attention: decode agrees with plain loops as it is chosen") {
     gpu* const on = g4::testing::open_gpu();
     if (on == nullptr) return;
-    for (const attention_config& config : odd_configs)
-        for (const int splits : {1, 3}) {
+    std::vector<attention_config> configs = odd_configs;
+    configs.push_back(e4b_local);
+    configs.push_back(e4b_global);
+    const std::vector<sequence_size> sizes{{0, 1}, {100, 1}, {63, 2}, {400, 1}};
+    for (const attention_config& config : configs)
+        for (const int longest : {100, 401}) {
             CAPTURE(config.head_dim);
-            CAPTURE(splits);
-            CHECK(decode_error(*on, config, {{0, 1}, {100, 1}, {63, 2}, {400, 1}}, splits) <= 1);
+            const auto choice = g4::cuda::choose_decode(
+                config, 6, longest, on->info().multiprocessors, has_clusters(*on));
+            CHECK(decode_error(*on, choice, sizes) <= 1);
         }
 }
 

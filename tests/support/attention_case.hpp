@@ -20,14 +20,16 @@ inline std::uint16_t bf16_bits_of(float value) {
     return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-struct sequence_size { int past, rows; };
+struct sequence_size {
+    int past, rows;
+};
 
 /// Of two layers in a page the second is read, of two cache kinds the second. What no query may see
 /// is NaN: other layers, free pages, positions not yet written.
 struct attention_case {
     g4k::attention_config config;
-    int rows = 0;                            // of the step
-    std::vector<std::uint16_t> queries;      // [rows][q_stride]
+    int rows = 0;                        // of the step
+    std::vector<std::uint16_t> queries;  // [rows][q_stride]
     std::vector<int> positions, sequence_of, pages;
     std::vector<g4k::sequence_entry> sequences;
     std::vector<std::uint16_t> cache;
@@ -171,7 +173,9 @@ inline double worst_error(const attention_case& of, const std::uint16_t* out, lo
             for (int head = 0; head < of.config.q_heads; ++head) look(row, head);
     std::mt19937 random{3};
     for (int i = 0; i < checks; ++i) {
-        const auto row = i == 0 ? 0 : i == 1 ? of.rows - 1 : static_cast<int>(random() % static_cast<unsigned>(of.rows));
+        const auto row = i == 0   ? 0
+                         : i == 1 ? of.rows - 1
+                                  : static_cast<int>(random() % static_cast<unsigned>(of.rows));
         look(row, static_cast<int>(random() % static_cast<unsigned>(of.config.q_heads)));
     }
     return worst;
