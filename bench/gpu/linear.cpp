@@ -121,7 +121,8 @@ void measure_layers(gpu& on, const memory& in, int tokens, double limit) {
         bytes += p.weight_bytes;
         scale_bytes += p.scale_bytes;
     }
-    const std::size_t layers = std::min(in.weights.bytes() / bytes, in.scales.bytes() / scale_bytes);
+    const std::size_t layers =
+        std::min(in.weights.bytes() / bytes, in.scales.bytes() / scale_bytes);
     std::size_t weights_at = 0, scales_at = 0;
     const auto time = on.time(
         [&](int i) {

@@ -35,6 +35,7 @@ struct linear_config {
     int row_tiles = 1;          // units of rows that one warp takes
     int row_warps = 1, token_warps = 1, column_warps = 4;
     int depth = 8, span = 1;
+    int most_blocks = 0;        // over the rows, streamed and resident; 0: as many as there are
     bool paired = false;
     int input_count = 0;        // at most 2
     step steps[8]{};

@@ -105,17 +105,19 @@ template <linear_config C> class x_copies {
     static constexpr int threads = 32 * warps_of(C);
     static constexpr int chunks = stage_x_bytes(C) / 16, count = divide_up(chunks, threads);
     /// Tokens that one thread copies of: all of its copies', unless threads and tokens divide.
-    static constexpr bool even = C.token_tile * 8 % threads == 0 || threads % (C.token_tile * 8) == 0;
+    static constexpr int row_chunks = C.token_tile * 8;
+    static constexpr bool even = row_chunks % threads == 0 || threads % row_chunks == 0;
     static constexpr int rows =
         even ? at_most(divide_up(C.token_tile * 8, threads), count) : count;
 
   public:
     __device__ x_copies(const linear_args& args, unit_range range)
-        : args_{args}, range_{range}, aligned_{x_aligned(args)} {
+        : args_{args}, range_{range}, stride_{static_cast<int>(args.x_stride)},
+          aligned_{x_aligned(args)} {
 #pragma unroll
         for (int j = 0; j < rows; ++j) {
             const int token = static_cast<int>(blockIdx.y) * C.token_tile + token_at(j);
-            rows_[j] = x_row(args, at_most(token, args.tokens - 1));
+            rows_[j] = x_row_number(args, at_most(token, args.tokens - 1));
         }
     }
     __device__ void copy(int number, shared_address to) const {
@@ -126,7 +128,8 @@ template <linear_config C> class x_copies {
             const int i = j * threads + threadIdx.x, unit = i / 8 / C.token_tile;
             if (chunks % threads != 0 && i >= chunks) break;
             if (unit >= left) continue;
-            stage_x(to + (i ^ chunk_turn(token_at(j))) * 16, rows_[j % rows],
+            stage_x(to + (i ^ chunk_turn(token_at(j))) * 16,
+                    args_.x + static_cast<long long>(rows_[j % rows]) * stride_,
                     first + unit * unit_columns + i % 8 * 8, args_.columns, aligned_);
         }
     }
@@ -138,8 +141,9 @@ template <linear_config C> class x_copies {
 
     const linear_args& args_;
     unit_range range_;
+    int stride_;
     bool aligned_;
-    const bf16_bits* rows_[rows];
+    int rows_[rows];  // an address each would be twice the registers
 };
 
 }  // namespace g4k

@@ -15,9 +15,11 @@ __device__ inline void stage_x(shared_address to, const bf16_bits* row, int colu
     store_shared_16(to, make_uint4(words[0], words[1], words[2], words[3]));
 }
 
+__device__ inline int x_row_number(const linear_args& args, int token) {
+    return args.x_rows != nullptr ? args.x_rows[token] : token;
+}
 __device__ inline const bf16_bits* x_row(const linear_args& args, int token) {
-    const long long row = args.x_rows != nullptr ? args.x_rows[token] : token;
-    return args.x + row * args.x_stride;
+    return args.x + x_row_number(args, token) * args.x_stride;
 }
 __device__ inline bool x_aligned(const linear_args& args) {
     return ((reinterpret_cast<unsigned long long>(args.x) | args.x_stride * 2) & 15) == 0;

@@ -7,12 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 BOOST_HANA_ADAPT_STRUCT(g4k::linear_config, form, scales, group, token_tile, staged, resident,
-                        row_tiles, row_warps, token_warps, column_warps, depth, span, paired, input_count,
-                        steps, out);
+                        row_tiles, row_warps, token_warps, column_warps, depth, span, most_blocks,
+                        paired, input_count, steps, out);
 
 namespace g4k {
 
@@ -42,6 +43,7 @@ struct linear_tiling {
     int token_tile = 8;
     bool staged = false, resident = false;
     int row_tiles = 1, row_warps = 1, token_warps = 1, column_warps = 4, depth = 8, span = 1;
+    int most_blocks = 0;
     int splits = 1;
     friend bool operator==(const linear_tiling&, const linear_tiling&) = default;
 };
@@ -57,79 +59,155 @@ constexpr g4k::linear_config with_tiling(g4k::linear_config config, const linear
     config.column_warps = t.column_warps;
     config.depth = t.depth;
     config.span = t.span;
+    config.most_blocks = t.most_blocks;
     return config;
 }
 
 /// Shared memory that every GPU since sm_80 grants a block.
 inline constexpr int general_shared_bytes = 99 * 1024;
 
+/// For scales of the widest form and as many tokens as the tile takes: a matrix has one tiling for
+/// all counts of tokens that share a tile.
 inline int shared_bytes(const linear_sizes& s, const linear_tiling& t) {
     g4k::linear_config c;
     c.form = s.form;
     c.group = s.group;
     c.scales = g4k::scale_form::f32;
-    return g4k::shared_bytes_of(with_tiling(c, t), static_cast<int>(s.tokens),
-                                static_cast<int>(s.columns), t.splits);
+    return g4k::shared_bytes_of(with_tiling(c, t), t.token_tile, static_cast<int>(s.columns),
+                                t.splits);
+}
+inline bool fits(const linear_sizes& s, const linear_tiling& t) {
+    return shared_bytes(s, t) <= general_shared_bytes;
 }
 
-/// Few tokens: the weights decide, and how many of them are on their way at once.
-inline linear_tiling choose_streamed(const linear_sizes& s, int multiprocessors) {
+// The figures below: bench/gpu/linear.cpp on an H100.
+
+/// int4, few tokens. A warp takes two units of columns when its latency is what counts, four when
+/// there are rows enough to hide it; then blocks go on with further rows, two on a multiprocessor.
+inline std::optional<linear_tiling> choose_resident(const linear_sizes& s, int multiprocessors) {
+    constexpr int most_warps = 21, most_span = 4;  // without spills
+    if (s.form != g4k::weight_form::int4) return std::nullopt;
+    const int tiles = g4k::tiles_of(static_cast<int>(s.rows));
+    const int units = g4k::units_of(static_cast<int>(s.columns));
+    linear_tiling t{.token_tile = s.tokens <= 8 ? 8 : 16, .resident = true, .depth = 1};
+    if (!s.fixed_splits) t.splits = std::max(1, g4k::divide_up(units, 2 * most_warps));
+    if (t.splits > 8) return std::nullopt;
+    const int share = g4k::divide_up(units, t.splits);
+    const bool many_rows = tiles >= 4 * multiprocessors;
+    t.span = share <= 4 ? share : many_rows ? 4 : 2;
+    while (g4k::divide_up(share, t.span) > most_warps && t.span < most_span) ++t.span;
+    t.column_warps = g4k::divide_up(share, t.span);
+    if (t.column_warps > most_warps) return std::nullopt;
+    if (many_rows) {
+        t.depth = 3;
+        t.most_blocks = 2 * multiprocessors;
+    }
+    while (!fits(s, t) && t.depth > 2) --t.depth;
+    if (!fits(s, t)) {
+        t.depth = 1;
+        t.most_blocks = 0;
+    }
+    return fits(s, t) ? std::optional{t} : std::nullopt;
+}
+
+/// Few tokens, any columns whose x fits: the weights decide, and how many are on their way.
+inline std::optional<linear_tiling> choose_streamed(const linear_sizes& s, int multiprocessors) {
     const bool int4 = s.form == g4k::weight_form::int4;
     const int tiles = g4k::tiles_of(static_cast<int>(s.rows));
     const int units = g4k::units_of(static_cast<int>(s.columns));
-    linear_tiling t;
-    t.token_tile = s.tokens <= 8 ? 8 : 16;
-    t.row_tiles = s.tokens > 4 && tiles >= 2 * multiprocessors ? 2 : 1;
-    t.column_warps = 4;
-    const std::int64_t blocks = g4k::divide_up(tiles, t.row_tiles);
-    if (!s.fixed_splits)
-        while (t.splits < 8 && units >= 64 * t.splits && blocks * t.splits < 4 * multiprocessors)
+    linear_tiling t{.row_tiles = int4 ? 2 : 1, .depth = int4 ? 6 : 3, .span = int4 ? 1 : 2};
+    const int blocks = g4k::divide_up(tiles, t.row_tiles);
+    if (!s.fixed_splits) {
+        while (t.splits < 4 && units >= 40 * t.splits && blocks * t.splits < 2 * multiprocessors)
             t.splits *= 2;
-    const int slice = g4k::divide_up(units, t.splits);
-    if (blocks * t.splits < 2 * multiprocessors && slice >= 32 && s.tokens <= 8)
-        t.column_warps = 8;
-    while (t.column_warps > 1 && t.column_warps > slice) t.column_warps /= 2;
-    const int each = g4k::divide_up(slice, t.column_warps);
-    t.depth = std::max(2, std::min(each + 1, (int4 ? 10 : 4) / t.row_tiles));
-    while (shared_bytes(s, t) > general_shared_bytes && t.depth > 2) --t.depth;
-    return t;
+        while (t.splits < 8 && !fits(s, t)) t.splits *= 2;
+    }
+    while (t.column_warps > 1 && t.column_warps * t.splits * t.span > units) t.column_warps /= 2;
+    if (blocks > 4 * multiprocessors && blocks < 16 * multiprocessors)
+        t.most_blocks = 4 * multiprocessors;
+    while (!fits(s, t) && t.depth > 2) --t.depth;
+    return fits(s, t) ? std::optional{t} : std::nullopt;
 }
 
-/// Many tokens: tiles large enough for the tensor cores, small enough that every multiprocessor
-/// gets some.
-inline linear_tiling choose_staged(const linear_sizes& s, int multiprocessors) {
+/// Microseconds of int4 on stages: what one multiprocessor's units of rows times columns take.
+inline double staged_cost(const linear_sizes& s, const linear_tiling& t, int multiprocessors) {
+    const double unit = t.token_tile == 16 ? 0.031 : t.token_tile == 32 ? 0.043 : 0.077;
+    const int rows = t.row_tiles * t.row_warps;
+    const std::int64_t blocks =
+        std::int64_t{g4k::divide_up(g4k::tiles_of(static_cast<int>(s.rows)), rows)} *
+        g4k::divide_up(static_cast<int>(s.tokens), t.token_tile) * t.splits;
+    const std::int64_t waves = (blocks + multiprocessors - 1) / multiprocessors;
+    const int units = g4k::divide_up(g4k::units_of(static_cast<int>(s.columns)), t.splits);
+    // Sums of several splits are written and read back.
+    const double sums = static_cast<double>(s.tokens * s.rows) * 8 * (t.splits - 1) / 4e6;
+    return 2 + unit * static_cast<double>(waves) * rows * units + 0.1 * t.splits + sums;
+}
+
+/// int4, many tokens: 16 to 20 warps in a block, and blocks as many as multiprocessors.
+inline linear_tiling choose_staged_int4(const linear_sizes& s, int multiprocessors) {
+    constexpr struct { int row_warps, column_warps; } shapes[]{{10, 2}, {5, 4}, {8, 2}, {4, 4}};
+    linear_tiling best;
+    double least = -1;
+    for (const int token_tile : {16, 32, 64})
+        for (const auto& shape : shapes)
+            for (int splits = 1; splits <= (s.fixed_splits ? 1 : 8); ++splits) {
+                const linear_tiling t{.token_tile = token_tile,
+                                      .staged = true,
+                                      .row_warps = shape.row_warps,
+                                      .column_warps = shape.column_warps,
+                                      .depth = 3,
+                                      .splits = splits};
+                const double cost = staged_cost(s, t, multiprocessors);
+                if (splits > 1 && s.columns < 256 * splits) break;
+                if (token_tile == 64 && s.group < 64) break;  // their scales do not fit registers
+                if (!fits(s, t) || (least >= 0 && cost >= least)) continue;
+                least = cost;
+                best = t;
+            }
+    return best;
+}
+
+/// bf16, many tokens.
+inline linear_tiling choose_staged_plain(const linear_sizes& s, int multiprocessors) {
     const int tiles = g4k::tiles_of(static_cast<int>(s.rows));
     const int units = g4k::units_of(static_cast<int>(s.columns));
-    const bool int4 = s.form == g4k::weight_form::int4;
-    linear_tiling t{.staged = true};
-    t.token_tile = s.tokens <= 16 ? 16 : s.tokens <= 32 ? 32 : s.tokens <= 64 ? 64 : 128;
-    t.row_tiles = t.token_tile >= 64 ? 2 : 1;
-    t.row_warps = 4;
-    t.token_warps = t.token_tile == 128 ? 2 : 1;
-    t.column_warps = t.token_tile == 128 || units < 2 ? 1 : 2;
-    t.depth = int4 && t.token_tile < 128 ? 4 : 3;
+    const bool many_rows = tiles >= 8 * multiprocessors;
+    linear_tiling t{.token_tile = 64, .staged = true, .row_tiles = 2, .row_warps = 4,
+                    .token_warps = 2, .column_warps = 1, .depth = 3};
+    if (s.tokens <= 64 && !(many_rows && s.tokens > 32)) {
+        t.token_tile = s.tokens <= 16 || (s.tokens <= 32 && !many_rows) ? 16 : 32;
+        t.row_tiles = t.token_warps = 1;
+        t.column_warps = units > 1 ? 2 : 1;
+    }
     const auto blocks = [&] {
-        return static_cast<std::int64_t>(g4k::divide_up(tiles, t.row_tiles * t.row_warps)) *
-               g4k::divide_up(static_cast<int>(s.tokens), t.token_tile);
+        return std::int64_t{g4k::divide_up(tiles, t.row_tiles * t.row_warps)} *
+               g4k::divide_up(static_cast<int>(s.tokens), t.token_tile) * t.splits;
     };
     if (!s.fixed_splits)
-        while (t.splits < 8 && blocks() * t.splits < 2 * multiprocessors && units >= 16 * t.splits)
-            t.splits *= 2;
-    while (blocks() * t.splits < multiprocessors && t.row_warps > 1) {
+        while (t.splits < 4 && blocks() < multiprocessors && units >= 16 * t.splits) t.splits *= 2;
+    while (blocks() < multiprocessors && t.row_warps > 1) {
         t.row_warps /= 2;
-        if (t.token_tile <= 64 && units >= 4 * t.column_warps) t.column_warps *= 2;
+        if (t.token_warps == 1 && units >= 4 * t.column_warps) t.column_warps *= 2;
     }
-    while (shared_bytes(s, t) > general_shared_bytes && t.depth > 2) --t.depth;
-    while (shared_bytes(s, t) > general_shared_bytes) t.column_warps /= 2;
     return t;
 }
 
+/// The tiling that should take least time on so many multiprocessors.
 inline linear_tiling choose_linear(const linear_sizes& s, int multiprocessors) {
-    if (s.tokens <= 8) {
-        const linear_tiling t = choose_streamed(s, multiprocessors);
-        if (shared_bytes(s, t) <= general_shared_bytes) return t;  // else x is too long to stay
+    const bool few_rows = g4k::tiles_of(static_cast<int>(s.rows)) <= multiprocessors / 4;
+    if (s.tokens <= 8 || (s.tokens <= 64 && few_rows)) {
+        // Longer sums go better through rings that hold several row tiles.
+        const bool long_sums = !s.fixed_splits && s.columns > 5120 && s.tokens <= 8;
+        if (!long_sums)
+            if (const auto t = choose_resident(s, multiprocessors)) return *t;
+        if (s.tokens <= 8)
+            if (const auto t = choose_streamed(s, multiprocessors)) return *t;
     }
-    return choose_staged(s, multiprocessors);
+    linear_tiling t = s.form == g4k::weight_form::int4 ? choose_staged_int4(s, multiprocessors)
+                                                       : choose_staged_plain(s, multiprocessors);
+    while (!fits(s, t) && t.depth > 2) --t.depth;
+    while (!fits(s, t) && t.column_warps > 1) t.column_warps /= 2;
+    return t;
 }
 
 /// Throws internal_error, in words, for a config that no kernel is made for.
@@ -150,6 +228,12 @@ inline void check_linear(const g4k::linear_config& c) {
     expect(c.input_count <= 2, "at most two inputs");
 }
 
+/// Where ptxas is told so, because it spills a few bytes for the sake of a second block; larger
+/// blocks it treats the better the less it knows (13.0, sm_80 to sm_120).
+inline bool one_block_suffices(const g4k::linear_config& c) {
+    return g4k::warps_of(c) < 16 || (g4k::warps_of(c) == 16 && c.token_tile < 64);
+}
+
 inline kernel_request linear_request(const g4k::linear_config& config) {
     check_linear(config);
     const bool int4 = config.form == g4k::weight_form::int4;
@@ -159,12 +243,13 @@ inline kernel_request linear_request(const g4k::linear_config& config) {
                                        "_by", "_scale", "_softcap", "_norm", "_rope"};
     for (const g4k::step& s : config.steps) name += steps[static_cast<std::size_t>(s.op)];
     if (config.out == g4k::number_type::f32) name += "_f32";
-    name += concat("_t", config.token_tile, config.staged ? "_staged" : config.resident ? "_resident" : "");
+    name += concat("_t", config.token_tile,
+                   config.staged ? "_staged" : config.resident ? "_resident" : "_streamed");
     return {name,
             concat("#include \"codegen/linear/linear.cuh\"\nusing namespace g4k;\n",
                    "constexpr linear_config config", literal(config), ";\n",
                    "extern \"C\" __global__ void __launch_bounds__(", 32 * g4k::warps_of(config),
-                   ")\n", name,
+                   one_block_suffices(config) ? ", 1" : "", ")\n", name,
                    "(const __grid_constant__ linear_args args) { linear<config>(args); }\n")};
 }
 
@@ -176,7 +261,10 @@ inline launch_shape linear_shape(const g4k::linear_config& config, const g4k::li
                              " bytes of shared memory, got ", shared, " for ", args.tokens,
                              " tokens, ", args.columns, " columns, ", literal(config)};
     const auto up = [](int n, int by) { return static_cast<unsigned>(g4k::divide_up(n, by)); };
-    return {.grid_x = up(g4k::tiles_of(args.rows), g4k::block_tiles(config)),
+    unsigned blocks = up(g4k::tiles_of(args.rows), g4k::block_tiles(config));
+    if (config.most_blocks > 0)
+        blocks = std::min(blocks, static_cast<unsigned>(config.most_blocks));
+    return {.grid_x = blocks,
             .grid_y = up(args.tokens, config.token_tile),
             .grid_z = static_cast<unsigned>(args.splits),
             .threads = static_cast<unsigned>(32 * g4k::warps_of(config)),
