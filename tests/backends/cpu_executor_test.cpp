@@ -1,5 +1,5 @@
 // The CPU executor against the reference: two models, chunks, batches, skipped rows, and refusals.
-#include "apps/bench/lockstep.hpp"
+#include "tests/support/lockstep.hpp"
 #include "g4/backends/cpu/executor.hpp"
 #include "g4/backends/reference/backend.hpp"
 #include "g4/engine/kv_sizing.hpp"
@@ -132,7 +132,7 @@ std::vector<std::int32_t> random_tokens(std::size_t count, std::size_t vocabular
 /// equal sequences.
 std::vector<std::vector<float>> run(executor& runs_on, const std::vector<std::int32_t>& prompt,
                                     std::size_t chunk, int count, std::int32_t wanted) {
-    apps::lockstep_batch batch{runs_on, count, static_cast<std::int32_t>(prompt.size()) + 1};
+    testing::lockstep_batch batch{runs_on, count, static_cast<std::int32_t>(prompt.size()) + 1};
     const auto vocabulary = static_cast<std::size_t>(runs_on.reserved().vocabulary);
     std::vector<std::vector<float>> out;
     for (std::size_t done = 0; done < prompt.size(); done += chunk) {

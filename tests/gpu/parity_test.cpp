@@ -84,7 +84,7 @@ TEST_CASE("cuda: greedy answers are those of transformers wherever the margin al
         const subject s{file};
         int compared = 0;
         for (const parity_prompt& prompt : s.recorded.prompts) {
-            apps::lockstep_batch batch{
+            testing::lockstep_batch batch{
                 *s.model.runs, 1,
                 static_cast<std::int32_t>(prompt.tokens.size() + prompt.greedy.size())};
             std::vector<std::vector<std::int32_t>> next{prompt.tokens};

@@ -100,7 +100,7 @@ TEST_CASE("cpu: greedy answers are those of transformers wherever the margin all
         const auto runs = s.start(520, 1);
         int compared = 0;
         for (const parity_prompt& prompt : s.recorded.prompts) {
-            apps::lockstep_batch batch{*runs, 1,
+            testing::lockstep_batch batch{*runs, 1,
                                        static_cast<std::int32_t>(prompt.tokens.size() +
                                                                  prompt.greedy.size())};
             std::vector<std::vector<std::int32_t>> next{prompt.tokens};

@@ -1,6 +1,6 @@
 // A checkpoint of the real size against the oracle. Needs one: G4_LARGE_CHECKPOINT names a folder,
 // for instance of `python3 -m tools.checkpoint DIR --preset e4b --form auto-round` (10 GB).
-#include "apps/bench/lockstep.hpp"
+#include "tests/support/lockstep.hpp"
 #include "apps/start_model.hpp"
 #include "g4/backends/reference/backend.hpp"
 #include <algorithm>
@@ -56,7 +56,7 @@ TEST_CASE("cpu: 64 tokens of a checkpoint of the real size lose no more than bf1
     std::vector<std::int32_t> prompt{2};
     while (prompt.size() < 64) prompt.push_back(token(random));
 
-    apps::lockstep_batch batch{*model.runs, 1, 65};
+    testing::lockstep_batch batch{*model.runs, 1, 65};
     const step_result result = batch.run({prompt}, 64, {.top_logprobs = vocabulary});
     std::vector<std::vector<float>> got;
     for (std::size_t r = 0; r < prompt.size(); ++r) {

@@ -1,6 +1,6 @@
 // Runs the prompts of a recorded case on an executor, in chunks and side by side.
 #pragma once
-#include "apps/bench/lockstep.hpp"
+#include "tests/support/lockstep.hpp"
 #include "tests/support/parity_case.hpp"
 
 namespace g4::testing {
@@ -10,7 +10,7 @@ using logprobs = std::vector<std::vector<float>>;
 
 /// Runs `count` copies of a prompt side by side in chunks of `chunk` rows each; those of the last.
 inline logprobs run(executor& runs_on, const std::vector<std::int32_t>& prompt, int chunk, int count) {
-    apps::lockstep_batch batch{runs_on, count, static_cast<std::int32_t>(prompt.size()) + 1};
+    testing::lockstep_batch batch{runs_on, count, static_cast<std::int32_t>(prompt.size()) + 1};
     const auto vocabulary = static_cast<std::size_t>(runs_on.reserved().vocabulary);
     logprobs out;
     for (std::size_t done = 0; done < prompt.size();) {

@@ -76,18 +76,25 @@ template <launch_sink Sink> class attention_launches {
         args.out_stride = out.stride;
         args.out_rows = out_rows;
         args.rows = count;
-        args.splits = choose_splits(config, count, longest_, c_.multiprocessors);
+        const decode_choice choice =
+            choose_decode(config, count, longest_, c_.multiprocessors, c_.clusters);
+        args.splits = choice.splits;
         args.step_rows = step_rows;
         args.tables = rows_.tables();
         args.cache = c_.at.caches[static_cast<std::size_t>(work.cache)];
         args.partial = c_.at.partial;
         args.extent = c_.at.extent;
-        const decode_scratch scratch = decode_scratch_of(config, count, args.splits);
+        const decode_scratch scratch = decode_scratch_of(choice, count);
         needs_.partial = std::max(needs_.partial, scratch.partial_bytes);
         needs_.extent = std::max(needs_.extent, scratch.extent_bytes);
-        launch(work, 0, decode_shape(config, args), args, [&] { return decode_request(config); });
-        if (args.splits > 1)
-            launch(work, 1, merge_shape(config, args), args, [&] { return merge_request(config); });
+        const int tile = choice.config.tile, cluster = choice.config.cluster;
+        launch(work, choice_key({0, tile, choice.config.slots, cluster}),
+               decode_shape(choice.config, args), args,
+               [&] { return decode_request(choice.config); });
+        if (choice.parts() > 1)
+            launch(work, choice_key({1, tile, choice.config.slots, cluster}),
+                   merge_shape(choice.config, args), args,
+                   [&] { return merge_request(choice.config); });
     }
 
     void prefill(const attention_pass& work, const g4k::attention_config& config) {
@@ -107,7 +114,7 @@ template <launch_sink Sink> class attention_launches {
         args.tables = rows_.tables();
         args.cache = c_.at.caches[static_cast<std::size_t>(work.cache)];
         if (tiles_by_wgmma(config, c_.wgmma)) return by_wgmma(work, config, args);
-        launch(work, 2, prefill_shape(config, args), args, [&] { return prefill_request(config); });
+        launch(work, choice_key({2}), prefill_shape(config, args), args, [&] { return prefill_request(config); });
     }
     void by_wgmma(const attention_pass& work, const g4k::attention_config& config,
                   const g4k::prefill_args& args) {
@@ -121,7 +128,7 @@ template <launch_sink Sink> class attention_launches {
             with_maps.values = encode_map<g4k::tensor_map>(
                 *c_.on, prefill_hopper_values(hopper, bytes), args.cache.base);
         }
-        launch(work, 3, prefill_hopper_launch(hopper, args, c_.multiprocessors), with_maps,
+        launch(work, choice_key({3}), prefill_hopper_launch(hopper, args, c_.multiprocessors), with_maps,
                [&] { return prefill_hopper_request(hopper); });
     }
     template <class Args, class Make>

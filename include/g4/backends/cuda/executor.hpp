@@ -1,6 +1,7 @@
 // The executor of the CUDA back end: steps go to the device in order, decode steps as replays.
 #pragma once
 #include "g4/backends/cuda/launch_clock.hpp"
+#include "g4/backends/cuda/slot_prompts.hpp"
 #include "g4/backends/cuda/survey.hpp"
 #include <deque>
 #include <functional>
@@ -151,12 +152,13 @@ class cuda_executor final : public executor, public launch_timer {
         scratch_ = device_buffer{device_, survey_.sampler().scratch_bytes(sampler_sizes())};
         order_.fill(slots_.data(), 0, slots_.size());
         order_.fill(scratch_.data(), 0, scratch_.size());
-        prompt_ = device_buffer{device_, prompt_piece * 4};
-        prompt_staging_ = pinned_buffer{device_, prompt_piece * 4};
         auto* choices = results_.as<g4k::sample_choice>();
-        sampling_.emplace(sample_context{survey_.sampler(), survey_.sampler().slots_at(sampler_sizes(), slots_.data()),
-                                         survey_.sampler().scratch_at(sampler_sizes(), scratch_.data()),
+        const sample_kernels& sampler = survey_.sampler();
+        const g4k::sample_slots slots = sampler.slots_at(sampler_sizes(), slots_.data());
+        sampling_.emplace(sample_context{sampler, slots,
+                                         sampler.scratch_at(sampler_sizes(), scratch_.data()),
                                          choices, choices + reserved_.wanted});
+        prompts_.emplace(device_, order_, sampler, kernels_, slots, reserved_.sequences);
     }
     void reserve_caches(const page_budget& budget) {
         const memory_room room = device_.memory();
@@ -230,15 +232,25 @@ class cuda_executor final : public executor, public launch_timer {
         const bool replayed = options_.replay && shape.decode && bucket != survey_.buckets().end();
         sent_step out{replayed ? survey_.bucket_shape(*bucket, shape.greedy) : shape, {}, nullptr};
         if (replayed) out.replayed = replays_.at({*bucket, shape.greedy}).get();
+        out.launched.longest = options_.longest;  // choices are those of the dry run
         out.padded = out.launched.sizes;
         out.padded.pages = shape.sizes.pages;
         const std::size_t bytes =
             step_writer{next, shape, out.padded, survey_.tiles(), place.tables.data()}.write();
-        for (const slot_start& started : next.started) start(started);
+        for (const slot_start& started : next.started) prompts_->start(started);
+        for (const wanted_row& w : next.wanted)
+            if (w.how.repetition_penalty != 1) prompts_->need(slot_of(next, w.row));
         order_.copy_to_device(step_memory_.data(), place.tables.data(), bytes);
         return out;
     }
 
+    /// The slot of the sequence that a row belongs to. The sequences lie in the order of their rows.
+    static std::int32_t slot_of(const step& next, std::int32_t row) {
+        const auto behind = std::upper_bound(
+            next.sequences.begin(), next.sequences.end(), row,
+            [](std::int32_t r, const sequence_rows& s) { return r < s.first_row; });
+        return std::prev(behind)->slot;
+    }
     void run(const step& next) {
         step_place& place = places_[next_place_];
         const sent_step sent = send(next, place);
@@ -263,25 +275,6 @@ class cuda_executor final : public executor, public launch_timer {
                   "cuda: a step of ", shape.sizes.rows, " rows, ", shape.sizes.wanted,
                   " wanted, ", shape.sizes.sequences, " sequences exceeds what was reserved");
     }
-    /// Clears a slot and marks its prompt, piece by piece.
-    void start(const slot_start& started) {
-        g4k::slot_args args{sampling_->slots, started.slot, prompt_.as<int>(), 0};
-        const sample_launch clear = survey_.sampler().clear();
-        order_.launch(kernels_.at(kernels_.number_of(clear.request)), clear.shape, args);
-        for (std::size_t done = 0; done < started.prompt.size(); done += prompt_piece) {
-            const auto piece = started.prompt.subspan(
-                done, std::min(prompt_piece, started.prompt.size() - done));
-            if (staging_used_) prompt_sent_->synchronize();
-            else prompt_sent_.emplace(device_);
-            staging_used_ = true;
-            std::copy(piece.begin(), piece.end(), prompt_staging_.as<std::int32_t>().begin());
-            order_.copy_to_device(prompt_.data(), prompt_staging_.data(), piece.size_bytes());
-            order_.record(*prompt_sent_);
-            args.token_count = static_cast<int>(piece.size());
-            const sample_launch mark = survey_.sampler().mark(args.token_count);
-            order_.launch(kernels_.at(kernels_.number_of(mark.request)), mark.shape, args);
-        }
-    }
 
     void log_memory() const {
         const weight_sizes& w = weights_->bytes();
@@ -296,8 +289,6 @@ class cuda_executor final : public executor, public launch_timer {
                           survey_.buckets().empty() ? 0 : survey_.buckets().back(), " rows; tiles by ",
                           survey_.wgmma() ? "wgmma" : "mma");
     }
-
-    static constexpr std::size_t prompt_piece = 16384;
 
     device device_;
     plan plan_;
@@ -314,11 +305,9 @@ class cuda_executor final : public executor, public launch_timer {
     std::optional<sample_context> sampling_;
     std::optional<device_weights> weights_;
     std::optional<arena> arena_;
-    device_buffer token_ids_, last_tokens_, results_, slots_, scratch_, prompt_, step_memory_;
+    device_buffer token_ids_, last_tokens_, results_, slots_, scratch_, step_memory_;
     std::vector<device_buffer> frequencies_;
-    pinned_buffer prompt_staging_;
-    std::optional<event> prompt_sent_;
-    bool staging_used_ = false;
+    std::optional<slot_prompts> prompts_;
     std::vector<step_place> places_;
     std::size_t next_place_ = 0;
     std::map<std::pair<std::int32_t, bool>, std::unique_ptr<replay>> replays_;

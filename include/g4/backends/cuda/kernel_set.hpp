@@ -3,12 +3,21 @@
 #include "g4/emit/request.hpp"
 #include "g4/runtime/kernel_library.hpp"
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 namespace g4::cuda {
+
+/// A number for a choice of variant, from everything that tells it from others of the same pass.
+/// Source: FNV-1a (Fowler, Noll, Vo), on whole numbers.
+inline std::uint64_t choice_key(std::initializer_list<int> parts) {
+    std::uint64_t out = 14695981039346656037u;
+    for (const int part : parts) out = (out ^ static_cast<std::uint64_t>(part)) * 1099511628211u;
+    return out;
+}
 
 class kernel_set {
   public:

@@ -17,6 +17,7 @@ struct launch_context {
     const device* on;  // null in a dry run
     int multiprocessors;
     bool wgmma;        // kernels for sm_90a may be used
+    bool clusters;     // blocks of a cluster may exchange: from 9.0 on
     std::int32_t page_tokens;
 };
 

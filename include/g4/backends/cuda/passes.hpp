@@ -42,16 +42,6 @@ struct rope_table {
     friend bool operator==(const rope_table&, const rope_table&) = default;
 };
 
-struct linear_pass {
-    std::int32_t matrix = no_index;  // of lowered_plan::matrices
-    operand x, out;
-    bool finished = false;           // steps are applied and `out` is a buffer; else sums
-    std::vector<g4k::step> steps{};
-    std::vector<operand> inputs{};
-    std::vector<std::string> vectors{};
-    g4k::number_type out_type = g4k::number_type::bf16;
-};
-
 /// One chain of a row pass: the numbers of g4k::row_chain and what they stand for.
 struct row_use {
     g4k::row_chain chain{};
@@ -62,6 +52,19 @@ struct row_use {
 };
 struct row_pass {
     std::vector<row_use> chains;
+};
+
+struct linear_pass {
+    std::int32_t matrix = no_index;  // of lowered_plan::matrices
+    operand x, out;
+    bool finished = false;           // steps are applied and `out` is a buffer; else sums
+    std::vector<g4k::step> steps{};
+    std::vector<operand> inputs{};
+    std::vector<std::string> vectors{};
+    g4k::number_type out_type = g4k::number_type::bf16;
+    /// Finished: the same steps as a row pass over sums, for matrices of few rows, whose columns are
+    /// then shared by blocks.
+    std::optional<row_pass> apart{};
 };
 
 struct attention_pass {

@@ -161,11 +161,34 @@ class stage_nodes {
         out.out = {operand::buffer, buffer_of(last), 0};
         out.out_type = node_of(last).element_bytes == 4 ? g4k::number_type::f32
                                                         : g4k::number_type::bf16;
+        if (anchors.size() == 1 && !behind.empty()) out.apart = row_pass{{apart(out, last)}};
         return true;
     }
 
   private:
     static constexpr std::size_t max_steps = 8;
+
+    /// A linear's steps as a chain: sources and steps are numbered alike.
+    row_use apart(const linear_pass& of, std::int16_t last) const {
+        row_use out;
+        g4k::row_chain& chain = out.chain;
+        chain.width = static_cast<int>(width_of(last));
+        chain.parts = 1;
+        chain.sources[chain.source_count++] = g4k::source_kind::sums;
+        out.sources.push_back({operand::sums, no_index, 0});
+        for (const operand& in : of.inputs) {
+            chain.sources[chain.source_count++] = g4k::source_kind::bf16;
+            out.sources.push_back(in);
+        }
+        std::copy(of.steps.begin(), of.steps.end(), chain.steps);
+        const int value = chain.source_count + static_cast<int>(of.steps.size()) - 1;
+        chain.targets[chain.target_count++] = {
+            value, of.out_type == g4k::number_type::f32 ? g4k::target_kind::f32
+                                                        : g4k::target_kind::bf16};
+        out.targets.push_back(of.out);
+        out.vectors = of.vectors;
+        return out;
+    }
 
     static std::vector<std::int16_t> keys_of(const std::map<std::int16_t, bool>& nodes) {
         std::vector<std::int16_t> out;

@@ -33,11 +33,13 @@ template <launch_sink Sink> class step_launches {
         begin();
         for (const device_pass& pass : c_.lowered.passes) {
             if (rows_.count(pass.of) == 0) continue;
-            if (const auto* linear = std::get_if<linear_pass>(&pass.work))
-                linears_.run(pass, *linear);
-            else if (const auto* row = std::get_if<row_pass>(&pass.work))
+            if (const auto* linear = std::get_if<linear_pass>(&pass.work)) {
+                if (!linears_.run(pass, *linear))
+                    row_passes_.run(pass, *linear->apart, linears_.sums());
+            } else if (const auto* row = std::get_if<row_pass>(&pass.work))
                 row_passes_.run(pass, *row, linears_.sums());
-            else attentions_.run(pass, std::get<attention_pass>(pass.work));
+            else
+                attentions_.run(pass, std::get<attention_pass>(pass.work));
         }
         if (rows_.count(rows::wanted) > 0) choose();
     }

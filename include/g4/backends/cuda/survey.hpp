@@ -47,7 +47,7 @@ class survey {
     kernel_set& kernels() { return kernels_; }
     launch_context context(const plan_addresses& at, const device* on) {
         return {plan_, lowered_, at, kernels_, on, target_.multiprocessors, wgmma_,
-                options_.page_tokens};
+                target_.major >= 9 && options_.hopper, options_.page_tokens};
     }
 
     /// Pages aside, which depend on the memory that is left.

@@ -1,0 +1,103 @@
+// Every kernel of every plan compiles for every architecture, and spills no register. Needs NVRTC,
+// and no GPU.
+#include "apps/start_cuda.hpp"
+#include "g4/jit/build.hpp"
+#include "models/gemma4/model.hpp"
+#include "tests/support/parity_case.hpp"
+#include <doctest/doctest.h>
+#include <map>
+
+using namespace g4;
+using namespace g4::testing;
+
+namespace {
+
+/// The forms of a checkpoint without its bytes: linears of layers as int4, or all as bf16.
+weight_table forms_of(const bound_program& program, std::int32_t group) {
+    weight_table out;
+    for (const declared_tensor& t : declared_tensors(program)) {
+        weight w{.rows = t.size.rows, .columns = t.size.columns};
+        if (group > 0 && t.linear && t.name.find("layers.") != t.name.npos &&
+            t.size.columns % group == 0) {
+            w.stored = weight::form::int4;
+            w.group = group;
+        }
+        out.emplace(t.name, w);
+    }
+    return out;
+}
+
+/// Distinct requests by their text, each with the plan that asked first.
+class gathered {
+  public:
+    explicit gathered(std::string arch) : arch_{std::move(arch)} {}
+
+    void add(const std::string& who, const plan& planned, const weight_table& weights) {
+        apps::run_options options;
+        options.max_num_seqs = 128;
+        options.max_num_batched_tokens = 2048;
+        options.max_model_len = 4096;
+        for (const kernel_request& r : apps::cuda_requests(planned, weights, options, arch_))
+            if (requests_.emplace(r.text, r).second) asked_.emplace(r.text, who);
+    }
+    std::vector<kernel_request> requests() const {
+        std::vector<kernel_request> out;
+        for (const auto& [text, request] : requests_) out.push_back(request);
+        return out;
+    }
+    const std::string& who(const kernel_request& r) const { return asked_.at(r.text); }
+
+  private:
+    std::string arch_;
+    std::map<std::string, kernel_request> requests_;
+    std::map<std::string, std::string> asked_;
+};
+
+gathered all_plans(const std::string& arch) {
+    gathered out{arch};
+    const auto published = [&](const std::string& name, const gemma4::text_config& config) {
+        const plan planned = compile_plan(bind_program<gemma4::text_model>(config));
+        for (const std::int32_t group : {0, 32, 128})
+            out.add(concat(name, " g", group), planned,
+                    forms_of(planned.program(), group));
+    };
+    published("E4B", gemma4::e4b);
+    published("E2B", gemma4::e2b);
+    for (const auto& file : parity_files()) {
+        const parity_case recorded = read_parity_case(file);
+        const apps::model_config_file config = apps::read_model_config(recorded.checkpoint);
+        const apps::loaded_weights weights = apps::load_weights(config, {});
+        out.add(recorded.name, compile_plan(config.model.program), weights.table);
+    }
+    return out;
+}
+
+void check_arch(const std::string& arch) {
+    const gathered all = all_plans(arch);
+    const std::vector<kernel_request> requests = all.requests();
+    CHECK(requests.size() > 40);
+    jit::kernel_builder builder{jit::compiler{jit::embedded_headers()},
+                                jit::kernel_cache{G4_BINARY_DIR "/kernels"}};
+    for (const jit::built_kernel& built : builder.build(requests, arch)) {
+        INFO(arch, ": ", built.request.name, " of ", all.who(built.request), ": ",
+             built.report.registers, " registers, spilled bytes ", built.report.spill_store_bytes,
+             " stored, ", built.report.spill_load_bytes, " loaded\n", built.request.text);
+        CHECK(!built.report.spills());
+        CHECK(built.cubin.size() > 0);
+    }
+    MESSAGE(arch, ": ", requests.size(), " kernels");
+}
+
+}  // namespace
+
+TEST_CASE("cuda kernels: of every plan, compile for sm_80 without a spill") { check_arch("sm_80"); }
+TEST_CASE("cuda kernels: of every plan, compile for sm_89 without a spill") { check_arch("sm_89"); }
+TEST_CASE("cuda kernels: of every plan, compile for sm_90a without a spill") {
+    check_arch("sm_90a");
+}
+TEST_CASE("cuda kernels: of every plan, compile for sm_100a without a spill") {
+    check_arch("sm_100a");
+}
+TEST_CASE("cuda kernels: of every plan, compile for sm_120 without a spill") {
+    check_arch("sm_120");
+}
