@@ -95,11 +95,7 @@ int main() {
     if (on == nullptr) return 0;
     std::printf("%s, vocabulary %d\n", on->info().name.c_str(), vocabulary);
     loaded_kernels loaded;
-    for (const int threads : {512, 768}) {
-        g4k::sample_config config;
-        config.threads = threads;
-        time_all(*on, loaded, config);
-    }
+    time_all(*on, loaded, {});
     sampling_on_gpu device{*on, loaded, {vocabulary, 4, 1, 0}, vocabulary};
     const kernel& clear = on->compile(device.kernels().clear().request);
     const g4k::slot_args args{device.args().slots, 1, nullptr, 0};
