@@ -20,12 +20,19 @@ std::string model_hash(const plan& planned, const weight_table& weights) {
     return sha256(print(planned, bytes_in(weights)));
 }
 
+/// Opens NVRTC. driver: the newest CUDA that it may make code for; 0: any.
+jit::compiler open_compiler(const run_options& options, int driver) {
+    return jit::compiler{headers_of(options),
+                         {.search = jit::toolkit_search::with(options.toolkits),
+                          .line_info = false, .driver_version = driver}};
+}
+
 cuda::kernel_source compiler_of(const run_options& options, const logger& log) {
     return [options, log](const device& on, const std::vector<kernel_request>& requests) {
         std::optional<jit::kernel_cache> cache;
         if (!options.kernel_cache.empty()) cache.emplace(options.kernel_cache);
-        jit::kernel_builder builder{jit::compiler{headers_of(options)}, std::move(cache),
-                                    {.log = log}};
+        jit::kernel_builder builder{open_compiler(options, on.info().driver_version),
+                                    std::move(cache), {.log = log}};
         return std::make_unique<kernel_library>(on, builder.build(requests, on.info().arch));
     };
 }
@@ -63,9 +70,10 @@ cuda::cuda_options cuda_options_of(const run_options& options, std::int32_t long
 
 }  // namespace
 
-bool has_gpu(std::string& why, const std::string& driver) {
+bool has_gpu(std::string& why, const run_options& options) {
     try {
-        device{cu::open_driver(driver)};
+        const device on{cu::open_driver(options.cuda_driver)};
+        if (options.bundle.empty()) open_compiler(options, on.info().driver_version);
         return true;
     } catch (const device_error& error) {
         why = error.what();
@@ -116,7 +124,7 @@ void write_bundle(const plan& planned, const weight_table& weights, const run_op
                   const std::string& arch, const std::filesystem::path& file, const logger& log) {
     const auto requests = cuda_requests(planned, weights, options, arch);
     const jit::header_map headers = headers_of(options);
-    jit::compiler compiler{headers};
+    jit::compiler compiler = open_compiler(options, 0);
     const std::string nvrtc = compiler.with().version();
     jit::kernel_builder builder{std::move(compiler), std::nullopt, {.log = log}};
     jit::bundle out{{G4_VERSION, jit::hash_of(headers), model_hash(planned, weights), arch, nvrtc,

@@ -5,8 +5,9 @@
 
 namespace g4::apps {
 
-/// Whether a GPU can be used here; `why` says what is missing.
-bool has_gpu(std::string& why, const std::string& driver = "libcuda.so.1");
+/// Whether a GPU can be used here: a driver that finds one, and a compiler unless options.bundle
+/// makes it needless. `why` says what is missing.
+bool has_gpu(std::string& why, const run_options& options = {});
 
 /// Makes out.runs from out.planned and out.table() on the first GPU; sets max_model_len and device.
 /// Errors: input_error for what is wrong with the options; device_error from driver or compiler.

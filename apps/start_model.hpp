@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace g4::apps {
 
@@ -22,6 +23,7 @@ struct run_options {
     double gpu_memory_utilization = 0.9;     // of the GPU's whole memory, all that g4 takes
     std::filesystem::path kernel_cache{};    // folder of compiled kernels; empty: none are kept
     std::filesystem::path codegen{};         // device code on disk; empty: the program's own
+    std::vector<std::filesystem::path> toolkits{};  // where NVRTC is looked for first
     std::filesystem::path bundle{};          // of g4-compile -o; empty: NVRTC compiles
     std::string cuda_driver = "libcuda.so.1";
     bool cuda_graphs = true;

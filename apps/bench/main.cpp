@@ -3,7 +3,7 @@
 #include "apps/bench/options.hpp"
 #include "apps/bench/read_limit.hpp"
 #include "apps/bench/report_sweep.hpp"
-#include "apps/kernel_cache_folder.hpp"
+#include "apps/kernel_folders.hpp"
 #include "apps/start_model.hpp"
 #include <cstdio>
 #include <fstream>
@@ -54,6 +54,7 @@ apps::run_options run_options_of(const apps::bench_options& o) {
     if (o.max_num_batched_tokens > 0)
         out.max_num_batched_tokens = std::max(o.max_num_batched_tokens, *out.max_num_seqs);
     out.kernel_cache = apps::default_kernel_cache();
+    out.toolkits = apps::toolkits_of_environment();
     out.cuda_driver = o.cuda_driver;
     out.threads = o.threads;
     out.activation_bits = o.activations == "int8" ? 8 : 16;

@@ -1,5 +1,6 @@
 // g4-compile: prints what the compiler makes of a model folder, pass by pass.
 #include "apps/compile/options.hpp"
+#include "apps/kernel_folders.hpp"
 #include "apps/start_cuda.hpp"
 #include "apps/start_model.hpp"
 #include <chrono>
@@ -73,7 +74,8 @@ void run(const apps::compile_options& options) {
         for (const kernel_request& r : apps::cuda_requests(p, weights.table, {}, options.arch))
             put(concat("// ", r.name, "\n", r.text, "\n"));
     if (!options.output.empty())
-        apps::write_bundle(p, weights.table, {}, options.arch, options.output, log);
+        apps::write_bundle(p, weights.table, {.toolkits = apps::toolkits_of_environment()},
+                           options.arch, options.output, log);
     if (options.time) put("time, each pass with its verify\n" + times);
     if (!options.tensors && !options.time && !options.emit && options.dump_after.empty() &&
         options.output.empty())

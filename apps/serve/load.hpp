@@ -2,7 +2,7 @@
 #pragma once
 #include "apps/serve/generation_config.hpp"
 #include "apps/serve/options.hpp"
-#include "apps/kernel_cache_folder.hpp"
+#include "apps/kernel_folders.hpp"
 #include "apps/start_model.hpp"
 #include "g4/engine/engine.hpp"
 #include "g4/serve/service.hpp"
@@ -30,6 +30,7 @@ inline run_options to_run(const serve_options& options) {
     out.cuda_graphs = options.cuda_graphs;
     out.kernel_cache = options.kernel_cache.empty() ? default_kernel_cache()
                                                     : std::filesystem::path{options.kernel_cache};
+    out.toolkits = toolkits_of_environment();
     out.codegen = options.codegen;
     out.bundle = options.bundle;
     if (options.threads) out.threads = *options.threads;

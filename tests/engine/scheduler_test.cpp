@@ -381,3 +381,19 @@ TEST_CASE("scheduler: options and capacities without room for a row are refused"
     without.kinds[0].pages = 0;
     CHECK_THROWS_AS(scheduler(without, options(8, 2)), input_error);
 }
+
+TEST_CASE("scheduler: a request that asks one row for more than the back end reserved is refused") {
+    capacity reserved = null_capacity(8, 2, 4, 50, 16);
+    reserved.top_logprobs = 5;
+    reserved.biases = 2;
+    const scheduler s{reserved, {.max_model_len = 32, .max_num_batched_tokens = 8, .max_num_seqs = 2}};
+    generation_request request{.prompt = {1}, .max_tokens = 1};
+    CHECK_NOTHROW(s.check(request));
+    request.how.top_logprobs = 6;
+    CHECK_THROWS_AS(s.check(request), input_error);
+    request.how.top_logprobs = 5;
+    request.biases = {{1, 1.0f}, {2, 1.0f}};
+    CHECK_NOTHROW(s.check(request));
+    request.stop_tokens = {3};
+    CHECK_THROWS_AS(s.check(request), input_error);
+}

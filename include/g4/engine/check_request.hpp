@@ -1,11 +1,13 @@
 // What a request must be before it may wait: every number in its range, the whole within what the
 // model and the cache can hold.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include "g4/core/error.hpp"
 #include "g4/engine/request.hpp"
+#include "g4/gate/executor.hpp"
 
 namespace g4 {
 
@@ -49,6 +51,20 @@ inline void check_tokens(const generation_request& request, std::int32_t vocabul
     if (request.prompt_logprobs < -1 || request.prompt_logprobs > vocabulary)
         throw input_error{"request: prompt_logprobs: expected -1 to ", vocabulary, ", got ",
                           request.prompt_logprobs};
+}
+
+/// What the back end reserved for one row.
+/// Errors: input_error that names the field, what it may be, and what it is.
+inline void check_reserved(const generation_request& request, const capacity& reserved) {
+    const std::int32_t most = reserved.top_logprobs;
+    const std::int32_t asked = std::max(request.how.top_logprobs, request.prompt_logprobs);
+    if (most > 0 && asked > most)
+        throw input_error{"request: top_logprobs: expected at most ", most,
+                          " on this device, got ", asked};
+    const std::size_t biases = request.biases.size() + request.stop_tokens.size();
+    if (reserved.biases > 0 && biases > static_cast<std::size_t>(reserved.biases))
+        throw input_error{"request: logit_bias: expected at most ", reserved.biases,
+                          " entries and stop tokens on this device, got ", biases};
 }
 
 /// Errors: input_error that names the field, what it may be, and what it is.

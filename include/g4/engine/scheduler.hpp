@@ -50,6 +50,7 @@ class scheduler {
     /// Errors: input_error when the options or the capacity leave no room for a row.
     scheduler(const capacity& reserved, const scheduler_options& options)
         : options_{options},
+          reserved_{reserved},
           vocabulary_{reserved.vocabulary},
           max_rows_{std::min(options.max_num_batched_tokens, reserved.rows)},
           max_live_{std::min(options.max_num_seqs, reserved.sequences)},
@@ -63,6 +64,7 @@ class scheduler {
     /// Errors: input_error that names the field and both numbers.
     void check(const generation_request& request) const {
         check_tokens(request, vocabulary_);
+        check_reserved(request, reserved_);
         check_lengths(request, options_.max_model_len);
         check_sampling(request.how, vocabulary_);
         const std::int32_t positions = sequence::positions(request);
@@ -302,6 +304,7 @@ class scheduler {
     }
 
     scheduler_options options_;
+    capacity reserved_;
     std::int32_t vocabulary_;
     std::int32_t max_rows_, max_live_;
     kv_pool pool_;

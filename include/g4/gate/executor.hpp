@@ -20,6 +20,8 @@ struct capacity {
     std::int32_t sequences = 0;      // of one step; slots are numbered below it
     std::int32_t page_tokens = 0;
     std::int32_t vocabulary = 0;
+    std::int32_t top_logprobs = 0;   // that a wanted row may report; 0: the whole vocabulary
+    std::int32_t biases = 0;         // of a wanted row; 0: any number
     std::vector<cache_kind> kinds;   // at most max_cache_kinds
 };
 

@@ -145,7 +145,7 @@ class cuda_executor final : public executor, public launch_timer {
         }
     }
     sample_sizes sampler_sizes() const {
-        return {reserved_.vocabulary, reserved_.sequences, reserved_.wanted, survey::max_biases};
+        return {reserved_.vocabulary, reserved_.sequences, reserved_.wanted, survey_.max_biases()};
     }
     void reserve_sampler() {
         slots_ = device_buffer{device_, survey_.sampler().slot_bytes(sampler_sizes())};
@@ -271,7 +271,7 @@ class cuda_executor final : public executor, public launch_timer {
     void check(const step_shape& shape) const {
         G4_ASSERT(shape.sizes.rows <= reserved_.rows && shape.sizes.wanted <= reserved_.wanted &&
                       shape.sizes.sequences <= reserved_.sequences &&
-                      shape.sizes.biases <= survey::max_biases && shape.sizes.pages <= page_capacity_,
+                      shape.sizes.biases <= survey_.max_biases() && shape.sizes.pages <= page_capacity_,
                   "cuda: a step of ", shape.sizes.rows, " rows, ", shape.sizes.wanted,
                   " wanted, ", shape.sizes.sequences, " sequences exceeds what was reserved");
     }

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-BOOST_HANA_ADAPT_STRUCT(g4k::gemm_config, row_tile, cluster, paired, input_count, steps, out);
+BOOST_HANA_ADAPT_STRUCT(g4k::gemm_config, row_tile, lead, cluster, paired, input_count, steps, out);
 
 namespace g4::cuda {
 

@@ -27,7 +27,7 @@ inline device_target target_of(const std::string& arch) {
 /// The plan as it is lowered for a target, and everything that is known of it without memory.
 class survey {
   public:
-    static constexpr std::int32_t max_biases = 65536;  // of a step
+    static constexpr std::int32_t row_biases = 2048;  // of one wanted row
 
     survey(const plan& planned, const weight_table& weights, const cuda_options& options,
            const device_target& target)
@@ -36,6 +36,7 @@ class survey {
         gather(weights);
     }
 
+    std::int32_t max_biases() const { return reserved_.sequences * row_biases; }  // of a step
     const lowered_plan& lowered() const { return lowered_; }
     const capacity& reserved() const { return reserved_; }  // kinds are left empty
     const std::vector<std::int32_t>& buckets() const { return buckets_; }
@@ -53,7 +54,7 @@ class survey {
     /// Pages aside, which depend on the memory that is left.
     step_sizes largest_step() const {
         step_sizes out{reserved_.rows, reserved_.wanted, reserved_.sequences, reserved_.rows, {},
-                       max_biases, 0};
+                       max_biases(), 0};
         for (int k = 0; k < max_tile_kinds; ++k)
             if (tiles_.of[k] > 0)
                 out.tiles[k] = reserved_.rows / tiles_.of[k] + reserved_.sequences;
@@ -84,6 +85,8 @@ class survey {
         reserved_.vocabulary = static_cast<std::int32_t>(
             elements_per_token(g.nodes[g.result].result, plan_.program().values_of(last)));
         sampler_.emplace(reserved_.vocabulary);
+        reserved_.top_logprobs = sampler_->max_top_logprobs();
+        reserved_.biases = row_biases;
         buckets_ = decode_buckets(std::min(reserved_.sequences, reserved_.wanted));
     }
     /// Null wherever nothing depends on the address.

@@ -1,7 +1,8 @@
-// Where compiled kernels are kept when the user names no folder.
+// Where compiled kernels are kept and NVRTC is looked for when the user names no folder.
 #pragma once
 #include <cstdlib>
 #include <filesystem>
+#include <vector>
 
 namespace g4::apps {
 
@@ -12,6 +13,15 @@ inline std::filesystem::path default_kernel_cache() {
     if (const char* home = std::getenv("HOME"); home != nullptr && *home != 0)
         return std::filesystem::path{home} / ".cache/g4/kernels";
     return {};
+}
+
+/// A Python environment's packages, and a toolkit that is not in its usual place.
+inline std::vector<std::filesystem::path> toolkits_of_environment() {
+    std::vector<std::filesystem::path> out;
+    for (const char* name : {"CUDA_HOME", "VIRTUAL_ENV"})
+        if (const char* folder = std::getenv(name); folder != nullptr && *folder != 0)
+            out.emplace_back(folder);
+    return out;
 }
 
 }  // namespace g4::apps
