@@ -168,6 +168,11 @@ TEST_CASE("engine: when the executor fails everyone hears of it, and submit says
         }
         CHECK(runs.wait_idle(5s));
         CHECK(runs.failed());
+        CHECK(runs.failure() == logs[3].error());
+        int told = 0;
+        runs.on_failure([&] { ++told; });
+        runs.on_failure([&] { ++told; });  // it has happened: each is told at once
+        CHECK(told == 2);
         CHECK(runs.stats().finished_failed == 3);
         CHECK(runs.stats().running == 0);
         CHECK(logged == "engine: stopped: null: step 5 failed");

@@ -130,7 +130,7 @@ def test_what_cannot_start_says_why(tmp_path):
     other = tmp_path / "other.jinja"
     other.write_text("{{ messages }}")
     for flags, reason in (
-            (["--device", "cuda"], "there is no GPU back end"),
+            (["--device", "cuda"], "expected a GPU that can be used"),
             (["--max-model-len", "18k"], "4096"),
             (["--quantization", "gptq"], "auto-round"),
             (["--chat-template", other], "--chat-template builtin"),

@@ -219,17 +219,28 @@ TEST_CASE("http: more than the queue holds is told to come back") {
     CHECK(refused <= 4);
 }
 
-TEST_CASE("http: a failed engine answers 500 to who waits, and 503 to who asks for health") {
-    running_options options;
-    options.server.fails_at_step = 3;
-    const running_server server{options};
-    http_client client = server.client();
-    const http_reply failed =
-        client.ask("POST", "/v1/completions", R"({"prompt":"x","max_tokens":9})");
+TEST_CASE("http: a failed engine answers 500 to who waits, in words, and ends the server") {
+    running_options options = slow_steps(20ms);
+    options.server.fails_at_step = 20;
+    running_server server{options};
+    http_client streamed = server.client(), whole = server.client(), idle = server.client();
+    REQUIRE(idle.ask("GET", "/health").status == 200);
+    REQUIRE(streamed.send("POST", "/v1/chat/completions",
+                          chat_body(std::string(200, 'a'), R"("stream":true)")));
+    REQUIRE(streamed.wait_until_seen("\"content\":\"a"));
+    REQUIRE(whole.send("POST", "/v1/completions", R"({"prompt":"x","max_tokens":99})"));
+    const http_reply failed = whole.receive(), broken = streamed.receive();
     CHECK(failed.status == 500);
-    CHECK(client.ask("GET", "/health").status == 503);
-    CHECK(client.ask("GET", "/v1/models").status == 503);
-    CHECK(client.ask("POST", "/v1/completions", R"({"prompt":"x"})").status == 503);
+    for (const http_reply& reply : {failed, broken}) {
+        CHECK(reply.whole);
+        CHECK(reply.body.find("engine: the executor failed and takes no more requests: null: "
+                              "step 20 failed") != std::string::npos);
+    }
+    CHECK(broken.body.ends_with("data: [DONE]\n\n"));
+    CHECK(idle.ends_within(2s));
+    server.join();
+    CHECK(server.failure() ==
+          "engine: the executor failed and takes no more requests: null: step 20 failed");
 }
 
 TEST_CASE("http: a signal ends readiness at once and the server when its requests are done") {

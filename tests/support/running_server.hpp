@@ -6,6 +6,7 @@
 #include "tests/support/null_server.hpp"
 #include <boost/json.hpp>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -36,7 +37,11 @@ class running_server {
         server_ = std::make_unique<null_server>(*http_, options.server);
         port_ = http_->port();
         thread_ = std::thread{[this, shutdown = options.shutdown] {
-            serve::serve_until_stopped(*http_, server_->service(), shutdown);
+            try {
+                serve::serve_until_stopped(*http_, server_->service(), shutdown);
+            } catch (const device_error& failed) {
+                failure_ = failed.what();
+            }
         }};
         while (!listens()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
@@ -59,6 +64,8 @@ class running_server {
     }
     /// Waits until the server has ended by itself.
     void join() { thread_.join(); }
+    /// Behind join(): why the process would end with 1; empty when it would end with 0.
+    const std::string& failure() const { return failure_; }
 
   private:
     bool listens() const {
@@ -74,6 +81,7 @@ class running_server {
     std::unique_ptr<serve::http_server> http_;
     std::unique_ptr<null_server> server_;
     std::uint16_t port_ = 0;
+    std::string failure_;
     std::thread thread_;
 };
 

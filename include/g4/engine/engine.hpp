@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -130,6 +131,23 @@ class engine {
     bool failed() const {
         const std::lock_guard lock{mutex_};
         return failed_;
+    }
+    /// In words why; empty as long as it has not failed.
+    std::string failure() const {
+        const std::lock_guard lock{mutex_};
+        return failure_;
+    }
+    /// Calls `call` once when the executor has failed and every request knows, on the engine's
+    /// thread; at once, on this one, when that has happened already.
+    void on_failure(std::function<void()> call) {
+        {
+            const std::lock_guard lock{mutex_};
+            if (!told_failure_) {
+                when_failed_ = std::move(call);
+                return;
+            }
+        }
+        call();
     }
 
   private:
@@ -273,6 +291,13 @@ class engine {
         for (const auto& [id, sink] : sinks_) events_.push_back({id, event});
         failures_ = static_cast<std::int64_t>(sinks_.size());
         tell();
+        std::function<void()> call;
+        {
+            const std::lock_guard lock{mutex_};
+            told_failure_ = true;
+            call.swap(when_failed_);
+        }
+        if (call) call();
     }
 
     executor& executor_;
@@ -294,8 +319,9 @@ class engine {
     bool delivering_ = false;      // events are on their way to sinks
     std::int32_t admissible_ = 0;  // arrivals that would get a slot at once
     request_id last_id_ = 0;
-    bool stopping_ = false, failed_ = false;
+    bool stopping_ = false, failed_ = false, told_failure_ = false;
     std::string failure_;
+    std::function<void()> when_failed_;
 
     std::thread thread_;
 };
