@@ -1,27 +1,44 @@
-"""Writes safetensors files, single or in shards, tensor by tensor: nothing is held but the piece
-being written.
+"""Writes safetensors files, single or in shards: nothing is held but the pieces being written. The
+pieces of a large file are made on all cores.
 """
 
 import dataclasses
 import json
 import math
+import multiprocessing
 import os
 
 ITEM_BYTES = {"F32": 4, "I32": 4, "F16": 2, "BF16": 2}
 
 
+WORTH_PROCESSES = 1 << 28  # bytes of a file
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Bytes of a tensor; `make` gives the array that they are."""
+
+    size_bytes: int
+    make: object
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One tensor of a file; `produce` gives its bytes as an iterable of arrays."""
+    """One tensor of a file, in pieces that follow one another and can be made in any order."""
 
     name: str
     dtype: str
     shape: tuple
-    produce: object
+    pieces: list
 
     @property
     def size_bytes(self):
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+
+def whole(name, dtype, shape, make):
+    """A tensor that is made in one piece."""
+    return Entry(name, dtype, shape, [Piece(math.prod(shape) * ITEM_BYTES[dtype], make)])
 
 
 def _header(entries):
@@ -37,6 +54,36 @@ def _header(entries):
     return text + b" " * (-len(text) % 8)
 
 
+def _jobs(entries, offset):
+    """(where in the file, name, piece) of every piece."""
+    for entry in entries:
+        end = offset + entry.size_bytes
+        for piece in entry.pieces:
+            yield offset, entry.name, piece
+            offset += piece.size_bytes
+        if offset != end:
+            raise AssertionError(f"{entry.name}: expected {entry.size_bytes} bytes in its pieces")
+
+
+_inherited = []  # jobs of the processes that are forked: functions cannot be sent to them
+
+
+def _write_piece(path, job):
+    offset, name, piece = job
+    left = memoryview(piece.make()).cast("B")
+    if left.nbytes != piece.size_bytes:
+        raise AssertionError(f"{name}: expected {piece.size_bytes} bytes, got {left.nbytes}")
+    with open(path, "r+b", buffering=0) as file:
+        file.seek(offset)
+        while left:
+            left = left[file.write(left) :]
+    return piece.size_bytes
+
+
+def _write_inherited(path_and_number):
+    return _write_piece(path_and_number[0], _inherited[path_and_number[1]])
+
+
 def _write_one(path, entries, progress):
     # Wide types first, then by name, as the safetensors library does: every tensor is aligned.
     entries = sorted(entries, key=lambda e: (-ITEM_BYTES[e.dtype], e.name))
@@ -44,16 +91,19 @@ def _write_one(path, entries, progress):
     with open(path, "wb") as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
-        for entry in entries:
-            written = 0
-            for piece in entry.produce():
-                file.write(memoryview(piece).cast("B"))
-                written += piece.nbytes
-                progress(piece.nbytes)
-            if written != entry.size_bytes:
-                raise AssertionError(
-                    f"{entry.name}: expected {entry.size_bytes} bytes, got {written}"
-                )
+        start = file.tell()
+    jobs = list(_jobs(entries, start))
+    if sum(e.size_bytes for e in entries) < WORTH_PROCESSES:
+        for job in jobs:
+            progress(_write_piece(path, job))
+        return
+    _inherited[:] = jobs
+    processes = len(os.sched_getaffinity(0))
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        numbers = [(path, number) for number in range(len(jobs))]
+        for size in pool.imap_unordered(_write_inherited, numbers, chunksize=4):
+            progress(size)
+    _inherited.clear()
 
 
 def _split(entries, shards):

@@ -12,14 +12,18 @@ import zlib
 
 import numpy as np
 
-CHUNK = 1 << 22  # numbers drawn at a time, a multiple of four: chunks do not change the values
+CHUNK = 1 << 22  # numbers drawn at a time, a multiple of four: pieces do not change the values
 
 
 class Stream:
-    """The 16-bit numbers of one tensor, in order; every draw but the last is a multiple of four."""
+    """The 16-bit numbers of one tensor, in order; every draw but the last is a multiple of four.
 
-    def __init__(self, seed, name):
+    first: where to begin, a multiple of four.
+    """
+
+    def __init__(self, seed, name, first=0):
         self._bits = np.random.PCG64(np.random.SeedSequence([seed, zlib.crc32(name.encode())]))
+        self._bits.advance(first // 4)
 
     def numbers(self, count):
         words = self._bits.random_raw((count + 3) // 4)
@@ -67,11 +71,14 @@ def uniform_table(low, high):
     return (low + (high - low) * steps).astype(np.float32)
 
 
-def chunks(seed, name, table, count):
-    """The values of a tensor, in pieces of at most CHUNK, of the table's type."""
-    stream = Stream(seed, name)
-    for start in range(0, count, CHUNK):
-        yield table[stream.numbers(min(CHUNK, count - start))]
+def piece(seed, name, table, first, count):
+    """`count` values of a tensor from the first-th on, of the table's type."""
+    return table[Stream(seed, name, first).numbers(count)]
+
+
+def pieces(count):
+    """(first, count) of what a tensor of `count` values may be made in, independently."""
+    return [(first, min(CHUNK, count - first)) for first in range(0, count, CHUNK)]
 
 
 def shrink(seed, name, weight):

@@ -10,12 +10,13 @@ import sys
 import numpy as np
 
 from tools.checkpoint import config, int4, manifest, tokenizer, towers
-from tools.checkpoint.safetensors_file import Entry, write
+from tools.checkpoint.safetensors_file import ITEM_BYTES, Entry, Piece, whole, write
 from tools.checkpoint.values import (
     ENCODE,
-    chunks,
     from_bf16_bits,
     normal_table,
+    piece,
+    pieces,
     shrink,
     to_bf16_bits,
     uniform_table,
@@ -61,7 +62,7 @@ def _table(tensor):
 
 def _matrix(request, tensor):
     """A whole linear as float32, tiny blocks included."""
-    values = np.concatenate(list(chunks(request.seed, tensor.name, _table(tensor), tensor.count)))
+    values = piece(request.seed, tensor.name, _table(tensor), 0, tensor.count)
     return shrink(request.seed, tensor.name, values.reshape(tensor.shape))
 
 
@@ -69,12 +70,20 @@ def _plain_entry(request, tensor):
     dtype = request.dtype[0]
     encode = ENCODE[dtype]
     if tensor.linear and not request.sizes.published:
-        return Entry(tensor.name, dtype, tensor.shape, lambda: [encode(_matrix(request, tensor))])
+        return whole(tensor.name, dtype, tensor.shape, lambda: encode(_matrix(request, tensor)))
     return Entry(
         tensor.name,
         dtype,
         tensor.shape,
-        lambda: chunks(request.seed, tensor.name, encode(_table(tensor)), tensor.count),
+        [
+            Piece(
+                count * ITEM_BYTES[dtype],
+                lambda first=first, count=count: piece(
+                    request.seed, tensor.name, encode(_table(tensor)), first, count
+                ),
+            )
+            for first, count in pieces(tensor.count)
+        ],
     )
 
 
@@ -95,15 +104,15 @@ def _drawn(request, tensor, part, shape):
 def _packed_entries(request, tensor):
     def produce(part, shape):
         if part == "qzeros":
-            return [int4.zeros(shape, request.form)]
+            return int4.zeros(shape, request.form)
         if part == "g_idx":
-            return [int4.group_index(tensor.shape[1], request.group)]
+            return int4.group_index(tensor.shape[1], request.group)
         if request.sizes.published:
-            return [_drawn(request, tensor, part, shape)]
-        return [_quantised(request, tensor)[part]]
+            return _drawn(request, tensor, part, shape)
+        return _quantised(request, tensor)[part]
 
     return [
-        Entry(
+        whole(
             name,
             dtype,
             shape,
