@@ -226,10 +226,11 @@ void check(gpu& on, const problem& p) {
 TEST_CASE("linear: products of E4B agree with sums in double, for few and many tokens") {
     auto* on = g4::testing::open_gpu();
     if (on == nullptr) return;
-    for (const int tokens : {1, 3, 8, 9, 17, 40, 64, 100, 300}) {
+    for (const int tokens : {1, 8, 17, 64, 300}) {
         check(*on, {kind::sums, 3072, 2560, 128, tokens});
         check(*on, {kind::sums, 2560, 10240, 128, tokens});
         check(*on, {kind::gate_up, 20480, 2560, 128, tokens});
+        check(*on, {kind::sums, 256, 2560, 128, tokens});
         check(*on, {kind::sums, 2560, 256, 32, tokens});
         check(*on, {kind::softcap, 10752, 2560, 0, tokens});
     }
@@ -238,7 +239,7 @@ TEST_CASE("linear: products of E4B agree with sums in double, for few and many t
 TEST_CASE("linear: products of odd sizes agree with sums in double") {
     auto* on = g4::testing::open_gpu();
     if (on == nullptr) return;
-    for (const int tokens : {1, 7, 16, 33, 65, 129}) {
+    for (const int tokens : {7, 33, 129}) {
         check(*on, {kind::sums, 96, 320, 32, tokens});
         check(*on, {kind::sums, 577, 320, 0, tokens});
         check(*on, {kind::gate_up, 2 * 104, 64, 16, tokens});
