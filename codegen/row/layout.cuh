@@ -62,7 +62,7 @@ template <const row_config& Config, int Chain> struct row_layout {
     /// Splits of sums that are asked for together.
     static constexpr int splits_at_once() {
         const int elements = pieces * vector;
-        return Config.many_rows || elements > 16 ? 1 : elements > 8 || vector == 1 ? 4 : 8;
+        return Config.many_rows || elements > 16 ? 1 : 4;
     }
 
     __device__ static int column(int piece, int lane) {
