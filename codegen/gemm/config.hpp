@@ -10,6 +10,7 @@ namespace g4k {
 /// row_tile rows: one warpgroup asks for copies, two multiply 64 tokens each.
 struct gemm_config {
     int row_tile = 256;         // of the matrix: a multiple of 32 up to 256
+    int lead = 2;
     int cluster = 1;            // blocks that read the same rows for neighbouring tokens: 1 or 2
     bool paired = false;
     int input_count = 0;        // at most 2

@@ -109,15 +109,15 @@ __device__ void gemm_multiply(const gemm_args& args, const gemm_ring<config>& ri
             static_cast<unsigned long long>(at.stage) * (ring.bytes >> 4);
         barrier_wait(ring.full + at.stage, at.parity);
         wgmma_fence();
+        wgmma_bf16(sums, x + offset, rows + offset, at.depth > first);
+        wgmma_commit();
+        wgmma_wait<1>();
+        if (last_stage >= 0) gemm_release<config>(ring, last_stage);
 #pragma unroll
-        for (int k = 0; k < gemm_depth / 16; ++k)
-            wgmma_bf16(sums, x + offset + 2 * k, rows + offset + 2 * k, at.depth > first || k > 0);
+        for (int k = 1; k < gemm_depth / 16; ++k)
+            wgmma_bf16(sums, x + offset + 2 * k, rows + offset + 2 * k, true);
         wgmma_commit();
         if (--lead == 0) meet_arrive(1, 256);
-        if (last_stage >= 0) {
-            wgmma_wait<1>();
-            gemm_release<config>(ring, last_stage);
-        }
         last_stage = at.stage;
         at.next_stage();
     } while (at.depth < at.depth_end);
@@ -136,8 +136,8 @@ __device__ void gemm_consume(const gemm_args& args, const gemm_ring<config>& rin
     const int warp = static_cast<int>(threadIdx.x / 32) - 4, group = warp / 4;
     const gemm_scales<config> scales{args};
     char* staging = ring.staging + warp * gemm_shape<config>::staging_bytes;
-    int lead = group == 0 ? gemm_lead : 0;
-    if (group != 0) meet(1, 256);
+    int lead = group == 0 ? config.lead : 0;
+    if (group != 0 && config.lead > 0) meet(1, 256);
     for (gemm_walk<config> at{args, rank}; at.valid();) {
         float sums[gemm_shape<config>::sums];
         const int token = at.token_tile * gemm_token_tile + warp * 16;
