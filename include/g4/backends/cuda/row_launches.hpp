@@ -21,8 +21,9 @@ template <launch_sink Sink> class row_launches {
             config.chains[config.chain_count] = use.chain;
             fill(pass, use, sums, args.chains[config.chain_count++]);
         }
+        config.many_rows = args.rows >= g4k::row_many_rows;
         const std::int32_t kernel =
-            c_.kernels.remembered(&work, 0, [&] { return row_request(config); });
+            c_.kernels.remembered(&work, config.many_rows, [&] { return row_request(config); });
         sink_(kernel, row_shape(config, args.rows), &args, sizeof args);
     }
 
