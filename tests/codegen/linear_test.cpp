@@ -398,24 +398,3 @@ TEST_CASE("linear: int4 unpacked to bf16 is the nearest of scale times whole num
                                  to_bf16(static_cast<float>(from.weight(r, c)));
     CHECK(equal);
 }
-
-TEST_CASE("linear: what is chosen for any size fits a general kernel") {
-    bool all_fit = true;
-    for (const int tokens : {1, 2, 5, 8, 9, 16, 33, 64, 100, 700})
-        for (const int rows : {1, 16, 96, 256, 2560, 20480, 262144})
-            for (const int columns : {8, 32, 200, 256, 2560, 10240, 20480})
-                for (const bool fixed : {false, true})
-                    for (const bool int4 : {false, true}) {
-                        g4::cuda::linear_sizes sizes{int4 ? weight_form::int4
-                                                          : weight_form::plain_bf16,
-                                                     int4 ? 32 : 0, tokens, rows, columns, fixed};
-                        const auto t = g4::cuda::choose_linear(sizes, 132);
-                        linear_config c = int4 ? int4_config(32) : plain_config;
-                        c = cut(c, t);
-                        g4::cuda::check_linear(c);
-                        const int shared = shared_bytes_of(c, tokens, columns, t.splits);
-                        all_fit = all_fit && shared <= g4::cuda::general_shared_bytes &&
-                                  !(fixed && t.splits > 1) && warps_of(c) <= 32;
-                    }
-    CHECK(all_fit);
-}
