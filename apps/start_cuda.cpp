@@ -91,7 +91,7 @@ void start_cuda(running_model& out, const run_options& options, const logger& lo
         options, static_cast<std::int32_t>(options.max_model_len.value_or(
                      static_cast<std::int32_t>(std::min<std::int64_t>(longest, 1 << 30)))), log);
     if (!options.bundle.empty())  // it was made with these choices
-        cuda.multiprocessors = cuda::target_of(on.info().arch).multiprocessors;
+        cuda.target = cuda::target_of(on.info().arch);
     const memory_room before = on.memory();
     const auto pages = [&](double free) {
         const double total = static_cast<double>(before.total_bytes);

@@ -70,7 +70,8 @@ running_model start_model(const std::filesystem::path& folder, const run_options
     const bool gpu = options.device != "cpu" && has_gpu(why, options);
     if (options.device == "cuda" && !gpu)
         throw input_error{"--device cuda: expected a GPU that can be used, got none: ", why};
-    if (options.device == "auto" && !gpu) log.info("device: cpu, because no GPU can be used: ", why);
+    if (options.device == "auto" && !gpu)
+        log.info("device: cpu, because no GPU can be used: ", why);
     if (gpu) start_cuda(out, options, log);
     else start_cpu(out, options, log);
     return out;

@@ -28,7 +28,8 @@ g4::kernel_request read_request() {
     return {.name = "g4_bench_read", .text = R"(
 #include "codegen/core/async_copy.cuh"
 struct read_args { const uint4* from; long long chunks; unsigned* out; };
-extern "C" __global__ void __launch_bounds__(512) g4_bench_read(const __grid_constant__ read_args args) {
+extern "C" __global__ void __launch_bounds__(512)
+g4_bench_read(const __grid_constant__ read_args args) {
     unsigned sum = 0;
     const long long step = (long long)gridDim.x * 512;
     long long at = blockIdx.x * 512ll + threadIdx.x;

@@ -17,7 +17,7 @@ struct attention_config {
 struct decode_config {
     attention_config attention;
     int tile = 32;              // keys at a time: 16, 32 or 64, at most a page
-    int slots = 5;              // tiles of keys or of values that are on their way at once; 2 or more
+    int slots = 5;              // tiles of keys or values on their way at once; 2 or more
     int cluster = 1;            // splits that share a cluster: 1, 2, 4 or 8; above 1 from sm_90 on
 };
 

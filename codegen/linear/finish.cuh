@@ -90,7 +90,8 @@ __device__ void finish_parts(const linear_args& args, const float4* parts, int f
                              int first_token) {
     constexpr int token_tiles = warp_tokens(C), fragments = C.row_tiles * token_tiles;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    [[maybe_unused]] constexpr int at_once = at_most(C.column_warps, 8);  // more would cost registers
+    // More at once would cost registers.
+    [[maybe_unused]] constexpr int at_once = at_most(C.column_warps, 8);
     for (int f = warp; f < fragments; f += C.column_warps) {
         float sums[4]{};
 #pragma unroll at_once

@@ -386,7 +386,8 @@ TEST_CASE("scheduler: a request that asks one row for more than the back end res
     capacity reserved = null_capacity(8, 2, 4, 50, 16);
     reserved.top_logprobs = 5;
     reserved.biases = 2;
-    const scheduler s{reserved, {.max_model_len = 32, .max_num_batched_tokens = 8, .max_num_seqs = 2}};
+    const scheduler s{
+        reserved, {.max_model_len = 32, .max_num_batched_tokens = 8, .max_num_seqs = 2}};
     generation_request request{.prompt = {1}, .max_tokens = 1};
     CHECK_NOTHROW(s.check(request));
     request.how.top_logprobs = 6;

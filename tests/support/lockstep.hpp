@@ -17,8 +17,8 @@ class lockstep_batch {
           sequences_(static_cast<std::size_t>(count)) {
         for (std::size_t i = 0; i < sequences_.size(); ++i)
             if (!pool_.admit(sequences_[i].pages, positions, i == 0))
-                throw input_error{"lockstep: expected room for ", count, " sequences of ", positions,
-                                  " positions in the kv cache, got room for ", i};
+                throw input_error{"lockstep: expected room for ", count, " sequences of ",
+                                  positions, " positions in the kv cache, got room for ", i};
     }
 
     /// `tokens` [count][rows] are the rows of this step. `wanted` rows of each sequence, the last

@@ -9,7 +9,8 @@ namespace g4::testing {
 using logprobs = std::vector<std::vector<float>>;
 
 /// Runs `count` copies of a prompt side by side in chunks of `chunk` rows each; those of the last.
-inline logprobs run(executor& runs_on, const std::vector<std::int32_t>& prompt, int chunk, int count) {
+inline logprobs run(executor& runs_on, const std::vector<std::int32_t>& prompt, int chunk,
+                    int count) {
     testing::lockstep_batch batch{runs_on, count, static_cast<std::int32_t>(prompt.size()) + 1};
     const auto vocabulary = static_cast<std::size_t>(runs_on.reserved().vocabulary);
     logprobs out;

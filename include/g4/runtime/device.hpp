@@ -18,6 +18,7 @@ struct device_info {
     std::size_t shared_bytes_per_block = 0;  // at most, when the kernel asks for it
     std::size_t shared_bytes_per_multiprocessor = 0;
     std::size_t l2_bytes = 0, memory_bytes = 0;
+    int memory_gigabytes_per_second = 0;  // by clock and width; 0: the driver does not tell
     int driver_version = 0;  // of the CUDA that the driver knows: 13000
 };
 struct memory_room {
@@ -96,6 +97,9 @@ class device {
             out.shared_bytes_per_block = bytes(cu::shared_bytes_per_block_optin);
             out.shared_bytes_per_multiprocessor = bytes(cu::shared_bytes_per_multiprocessor);
             out.l2_bytes = bytes(cu::l2_cache_bytes);
+            const double transfers = 2e3 * number(cu::memory_clock_khz);  // two a clock
+            out.memory_gigabytes_per_second =
+                static_cast<int>(transfers * number(cu::memory_bus_bits) / 8 / 1e9);
             driver.device_memory(&out.memory_bytes, handle);
             driver.driver_version(&out.driver_version);
             return out;

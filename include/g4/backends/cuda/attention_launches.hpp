@@ -1,5 +1,5 @@
-// Attention passes as launches: single rows in splits of their context, many rows of one sequence in
-// tiles.
+// Attention passes as launches: single rows in splits of their context, many rows of one sequence
+// in tiles.
 #pragma once
 #include "g4/backends/cuda/attention.hpp"
 #include "g4/backends/cuda/attention_hopper.hpp"
@@ -114,7 +114,8 @@ template <launch_sink Sink> class attention_launches {
         args.tables = rows_.tables();
         args.cache = c_.at.caches[static_cast<std::size_t>(work.cache)];
         if (tiles_by_wgmma(config, c_.wgmma)) return by_wgmma(work, config, args);
-        launch(work, choice_key({2}), prefill_shape(config, args), args, [&] { return prefill_request(config); });
+        launch(work, choice_key({2}), prefill_shape(config, args), args,
+               [&] { return prefill_request(config); });
     }
     void by_wgmma(const attention_pass& work, const g4k::attention_config& config,
                   const g4k::prefill_args& args) {
@@ -128,7 +129,8 @@ template <launch_sink Sink> class attention_launches {
             with_maps.values = encode_map<g4k::tensor_map>(
                 *c_.on, prefill_hopper_values(hopper, bytes), args.cache.base);
         }
-        launch(work, choice_key({3}), prefill_hopper_launch(hopper, args, c_.multiprocessors), with_maps,
+        const launch_shape shape = prefill_hopper_launch(hopper, args, c_.multiprocessors);
+        launch(work, choice_key({3}), shape, with_maps,
                [&] { return prefill_hopper_request(hopper); });
     }
     template <class Args, class Make>

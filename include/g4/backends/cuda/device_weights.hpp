@@ -124,8 +124,9 @@ class device_weights {
             if (!matrix_of(lowered, name)) need += packed_weight_bytes({}, find(name).rows,
                                                                        find(name).columns);
         if (const memory_room room = device_.memory(); need > room.free_bytes)
-            throw input_error{"cuda: the weights: expected ", need, " bytes of device memory free, ",
-                              "got ", room.free_bytes, " of ", room.total_bytes};
+            throw input_error{"cuda: the weights: expected ", need,
+                              " bytes of device memory free, got ", room.free_bytes, " of ",
+                              room.total_bytes};
     }
     void report(const logger& log, std::size_t done, std::size_t all) {
         const std::size_t tenth = done * 10 / all;
@@ -147,7 +148,7 @@ class device_weights {
     g4k::pack_args stage(const std::vector<std::string>& tensors, bool paired) {
         g4k::pack_args out{};
         if (const std::size_t bytes = raw_bytes(tensors); bytes > staging_.size())
-            staging_ = device_buffer{device_, bytes};  // the old one is freed once its readers ended
+            staging_ = device_buffer{device_, bytes};  // freeing the old one waits for its readers
         if (tensors.size() > std::size(out.sources))
             throw input_error{"cuda: ", tensors[0], ": expected at most ", std::size(out.sources),
                               " linears of one input, got ", tensors.size()};

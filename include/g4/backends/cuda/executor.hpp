@@ -95,7 +95,8 @@ class cuda_executor final : public executor, public launch_timer {
 
     static device_target target_of(const device& on, const cuda_options& options) {
         const device_info& info = on.info();
-        return {info.major, options.multiprocessors.value_or(info.multiprocessors)};
+        return options.target.value_or(device_target{info.major, info.multiprocessors,
+                                                     info.memory_gigabytes_per_second});
     }
 
     template <class Body> void guarded(const Body& body) {
@@ -173,11 +174,12 @@ class cuda_executor final : public executor, public launch_timer {
             page_capacity_ += pages[k];
         }
         arena_->reserve_caches(device_, order_, plan_, reserved_.kinds, options_.page_tokens);
-        const std::size_t bytes = layout_of(survey_.largest_step()).bytes + static_cast<std::size_t>(page_capacity_) * 4 + 16;
+        const std::size_t bytes = layout_of(survey_.largest_step()).bytes +
+                                  static_cast<std::size_t>(page_capacity_) * 4 + 16;
         step_memory_ = device_buffer{device_, bytes};
         for (int i = 0; i < 3; ++i)  // two that run, and one whose results are being read
-            places_.push_back({pinned_buffer{device_, bytes}, pinned_buffer{device_, results_bytes_},
-                               event{device_}});
+            places_.push_back({pinned_buffer{device_, bytes},
+                               pinned_buffer{device_, results_bytes_}, event{device_}});
     }
     void place() {
         at_.buffers = arena_->buffers();
@@ -244,7 +246,7 @@ class cuda_executor final : public executor, public launch_timer {
         return out;
     }
 
-    /// The slot of the sequence that a row belongs to. The sequences lie in the order of their rows.
+    /// The slot of the sequence that a row belongs to. Sequences lie in the order of their rows.
     static std::int32_t slot_of(const step& next, std::int32_t row) {
         const auto behind = std::upper_bound(
             next.sequences.begin(), next.sequences.end(), row,
@@ -271,7 +273,8 @@ class cuda_executor final : public executor, public launch_timer {
     void check(const step_shape& shape) const {
         G4_ASSERT(shape.sizes.rows <= reserved_.rows && shape.sizes.wanted <= reserved_.wanted &&
                       shape.sizes.sequences <= reserved_.sequences &&
-                      shape.sizes.biases <= survey_.max_biases() && shape.sizes.pages <= page_capacity_,
+                      shape.sizes.biases <= survey_.max_biases() &&
+                      shape.sizes.pages <= page_capacity_,
                   "cuda: a step of ", shape.sizes.rows, " rows, ", shape.sizes.wanted,
                   " wanted, ", shape.sizes.sequences, " sequences exceeds what was reserved");
     }
@@ -286,7 +289,8 @@ class cuda_executor final : public executor, public launch_timer {
                           step_memory_.size() + results_bytes_);
         options_.log.info("cuda: ", kernels_.requests().size(), " kernels, ", replays_.size(),
                           " replays of decode steps up to ",
-                          survey_.buckets().empty() ? 0 : survey_.buckets().back(), " rows; tiles by ",
+                          survey_.buckets().empty() ? 0 : survey_.buckets().back(),
+                          " rows; tiles by ",
                           survey_.wgmma() ? "wgmma" : "mma");
     }
 

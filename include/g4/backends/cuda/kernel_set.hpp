@@ -1,4 +1,4 @@
-// The kernels that a plan may launch: gathered by a dry run, compiled together, then called by number.
+// The kernels that a plan may launch: gathered by a dry run, compiled together, called by number.
 #pragma once
 #include "g4/emit/request.hpp"
 #include "g4/runtime/kernel_library.hpp"

@@ -18,6 +18,7 @@ struct launch_context {
     int multiprocessors;
     bool wgmma;        // kernels for sm_90a may be used
     bool clusters;     // blocks of a cluster may exchange: from 9.0 on
+    int memory_gigabytes_per_second;
     std::int32_t page_tokens;
 };
 

@@ -24,13 +24,23 @@ template <launch_sink Sink> class linear_launches {
         const int* map = rows_.map(pass.of, linear.x);
         const bool may_tile = c_.wgmma && m.plain != nullptr && map == nullptr;
         finished_ = linear.finished && !(linear.apart && is_starved(m, tokens));
-        if (may_tile && tokens > most_streamed_tokens) tile(pass, linear, m, tokens);
+        if (may_tile && tiles_are_faster(m, tokens)) tile(pass, linear, m, tokens);
         else stream(pass, linear, m, tokens, map);
         return finished_ || !linear.finished;
     }
 
   private:
-    static constexpr std::int32_t most_streamed_tokens = 64;
+    /// wgmma on bf16 weights, though int4 ones are a quarter of the bytes. Microseconds of both
+    /// as measured on an H100: units of 16 rows and 64 columns; bytes at 86 % of the memory's
+    /// rate.
+    bool tiles_are_faster(const device_matrix& m, std::int32_t tokens) const {
+        if (tokens <= 32) return false;
+        if (tokens > 64 || m.form.form == g4k::weight_form::plain_bf16) return true;
+        const double numbers = static_cast<double>(m.rows * m.columns);
+        const double streamed = 2 + 0.077 * numbers / (16 * 64) / c_.multiprocessors;
+        const double tiled = 2 + numbers * 2 / (0.86e3 * c_.memory_gigabytes_per_second);
+        return finished_ && tiled < 0.9 * streamed;  // sums would be split, which costs more
+    }
 
     /// Too few tiles of rows to occupy the device, unless blocks share the columns. Measured on an
     /// H100, 256 rows x 2560 columns: 2 us for 8 tokens, 11 us for 32.
@@ -142,7 +152,7 @@ template <launch_sink Sink> class linear_launches {
         sink_(kernel, gemm_launch(config, args, c_.multiprocessors), &args, sizeof args);
     }
 
-    static constexpr int most_splits = 4;
+    static constexpr int most_splits = 8;
 
     const launch_context& c_;
     const step_rows_view& rows_;

@@ -7,6 +7,13 @@
 
 namespace g4::cuda {
 
+/// What choices of variants depend on.
+struct device_target {
+    int major = 0, multiprocessors = 0;  // compute capability; of the device
+    int memory_gigabytes_per_second = 0;
+    friend bool operator==(const device_target&, const device_target&) = default;
+};
+
 /// Made in main() and passed down.
 struct cuda_options {
     std::int32_t rows = 8192;      // of one step
@@ -19,7 +26,7 @@ struct cuda_options {
     bool hopper = true;            // wgmma kernels where the device has them
     /// Int4 linears as bf16 beside the packed form, for long steps on devices with wgmma.
     bool unpacked_copy = true;
-    std::optional<int> multiprocessors{};  // that variants are chosen for; none: the device's
+    std::optional<device_target> target{};  // that variants are chosen for; none: the device
     logger log{};
 };
 

@@ -62,8 +62,8 @@ struct linear_pass {
     std::vector<operand> inputs{};
     std::vector<std::string> vectors{};
     g4k::number_type out_type = g4k::number_type::bf16;
-    /// Finished: the same steps as a row pass over sums, for matrices of few rows, whose columns are
-    /// then shared by blocks.
+    /// Finished: the same steps as a row pass over sums, for matrices of few rows, whose columns
+    /// are then shared by blocks.
     std::optional<row_pass> apart{};
 };
 

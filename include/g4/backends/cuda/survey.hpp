@@ -7,21 +7,17 @@
 
 namespace g4::cuda {
 
-/// What choices of variants depend on.
-struct device_target {
-    int major = 0, multiprocessors = 0;  // compute capability; of the device
-    friend bool operator==(const device_target&, const device_target&) = default;
-};
 /// Of the largest devices of an architecture ("sm_90a"): for kernels that are compiled elsewhere.
 /// Errors: input_error for a name that is none.
 inline device_target target_of(const std::string& arch) {
     struct known { std::string_view arch; device_target target; };
-    constexpr known devices[]{{"sm_80", {8, 108}}, {"sm_86", {8, 84}},   {"sm_89", {8, 128}},
-                              {"sm_90a", {9, 132}}, {"sm_100a", {10, 148}}, {"sm_120", {12, 170}}};
+    constexpr known devices[]{{"sm_80", {8, 108, 2039}},    {"sm_86", {8, 84, 936}},
+                              {"sm_89", {8, 128, 1008}},    {"sm_90a", {9, 132, 3352}},
+                              {"sm_100a", {10, 148, 8000}}, {"sm_120", {12, 170, 1792}}};
     for (const known& d : devices)
         if (d.arch == arch) return d.target;
-    throw input_error{"--arch: expected sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120, got \"", arch,
-                      "\""};
+    throw input_error{"--arch: expected sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120, got \"",
+                      arch, "\""};
 }
 
 /// The plan as it is lowered for a target, and everything that is known of it without memory.
@@ -48,7 +44,8 @@ class survey {
     kernel_set& kernels() { return kernels_; }
     launch_context context(const plan_addresses& at, const device* on) {
         return {plan_, lowered_, at, kernels_, on, target_.multiprocessors, wgmma_,
-                target_.major >= 9 && options_.hopper, options_.page_tokens};
+                target_.major >= 9 && options_.hopper, target_.memory_gigabytes_per_second,
+                options_.page_tokens};
     }
 
     /// Pages aside, which depend on the memory that is left.
