@@ -84,7 +84,8 @@ bool has_gpu(std::string& why, const run_options& options) {
 void start_cuda(running_model& out, const run_options& options, const logger& log) {
     const device on{cu::open_driver(options.cuda_driver)};
     log.info("device: ", on.info().name, ", ", on.info().arch, ", ",
-             megabytes(static_cast<double>(on.info().memory_bytes)), ", CUDA ",
+             megabytes(static_cast<double>(on.info().memory_bytes)), " of memory at ",
+             on.info().memory_gigabytes_per_second, " GB/s, CUDA ",
              on.info().driver_version / 1000, ".", on.info().driver_version % 1000 / 10);
     const std::int64_t longest = out.config.model.max_position_embeddings;
     cuda::cuda_options cuda = cuda_options_of(

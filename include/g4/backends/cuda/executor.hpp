@@ -280,6 +280,9 @@ class cuda_executor final : public executor, public launch_timer {
     }
 
     void log_memory() const {
+        std::string names;
+        for (const kernel_request& r : kernels_.requests()) names += " " + r.name;
+        options_.log.debug("cuda: kernels:", names);
         const weight_sizes& w = weights_->bytes();
         options_.log.info("cuda: ", device_.info().name, ", bytes: int4 weights ", w.packed,
                           ", bf16 weights and tables ", w.plain, ", bf16 copies of int4 weights ",
