@@ -1,5 +1,6 @@
 // How fast the GPU reads its memory right now: the limit that a decode step is held against.
 #pragma once
+#include "apps/kernel_folders.hpp"
 #include "codegen/bench/config.hpp"
 #include "g4/jit/build.hpp"
 #include "g4/jit/headers.hpp"
@@ -60,7 +61,12 @@ class device_read_limit {
     kernel_library built(const std::filesystem::path& folder) const {
         std::optional<jit::kernel_cache> cache;
         if (!folder.empty()) cache.emplace(folder);
-        jit::kernel_builder builder{jit::compiler{jit::embedded_headers()}, std::move(cache)};
+        jit::kernel_builder builder{
+            jit::compiler{jit::embedded_headers(),
+                          {.search = jit::toolkit_search::with(toolkits_of_environment()),
+                           .line_info = false,
+                           .driver_version = device_.info().driver_version}},
+            std::move(cache)};
         const kernel_request request = read_request();
         return {device_, builder.build({&request, 1}, device_.info().arch)};
     }

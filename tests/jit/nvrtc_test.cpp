@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <mutex>
 #include <optional>
+#include "tests/support/nvrtc.hpp"
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace jit = g4::jit;
 const jit::compiler* compiler() {
     static const std::optional<jit::compiler> only = []() -> std::optional<jit::compiler> {
         try {
-            return jit::compiler{jit::embedded_headers()};
+            return g4::testing::open_compiler();
         } catch (const g4::device_error& error) {
             std::printf("SKIPPED: no NVRTC: %s\n", error.what());
             return std::nullopt;
@@ -93,7 +94,8 @@ TEST_CASE("nvrtc: a second build takes all from the cache, a changed header comp
     const auto asked = requests(6);
     const auto compiled = [&](jit::header_map headers, const std::string& arch) {
         jit::kernel_builder builder{
-            jit::compiler{std::move(headers)}, jit::kernel_cache{folder.path()}, {.threads = 3}};
+            g4::testing::open_compiler(std::move(headers)), jit::kernel_cache{folder.path()},
+            {.threads = 3}};
         int count = 0;
         for (const auto& one : builder.build(asked, arch)) {
             CHECK(one.cubin.size() > 1000);

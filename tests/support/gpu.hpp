@@ -10,6 +10,7 @@
 #include "g4/runtime/kernel.hpp"
 #include "g4/runtime/kernel_library.hpp"
 #include "g4/runtime/stream.hpp"
+#include "tests/support/nvrtc.hpp"
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
@@ -46,7 +47,7 @@ class gpu {
     gpu()
         : device_{device::open()},
           stream_{device_},
-          builder_{jit::compiler{jit::embedded_headers()},
+          builder_{open_compiler(),
                    std::nullopt,
                    {.log = logger{[](log_level level, const std::string& line) {
                         if (level >= log_level::warning) std::printf("%s\n", line.c_str());

@@ -4,6 +4,7 @@
 #include "apps/start_cuda.hpp"
 #include "g4/jit/build.hpp"
 #include "models/gemma4/model.hpp"
+#include "tests/support/nvrtc.hpp"
 #include "tests/support/parity_case.hpp"
 #include <doctest/doctest.h>
 #include <map>
@@ -74,7 +75,7 @@ inline void check_kernels(const std::string& arch) {
     const gathered all = all_plans(arch);
     const std::vector<kernel_request> requests = all.requests();
     CHECK(requests.size() > 40);
-    jit::kernel_builder builder{jit::compiler{jit::embedded_headers()},
+    jit::kernel_builder builder{open_compiler(),
                                 jit::kernel_cache{G4_BINARY_DIR "/kernels"}};
     for (const jit::built_kernel& built : builder.build(requests, arch)) {
         INFO(arch, ": ", built.request.name, " of ", all.who(built.request), ": ",
