@@ -74,4 +74,5 @@ def test_mixed_load_leaves_nothing_behind():
         after = value(server, "process_resident_memory_bytes")
         print(f"resident bytes {before:.0f} before, {after:.0f} after {REQUESTS} requests")
         if not os.environ.get("G4_SANITIZE"):  # a sanitizer keeps what it saw
-            assert after < before * 1.05
+            # The allocator keeps some; 1 KB a request kept would be 3 MB.
+            assert after < before * 1.05 + (2 << 20)

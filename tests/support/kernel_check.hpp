@@ -1,5 +1,5 @@
-// Every kernel of every plan, compiled for one architecture: none may spill a register. Needs NVRTC,
-// and no GPU.
+// Every kernel of every plan, compiled for one architecture: none may spill a register. Needs
+// NVRTC, and no GPU.
 #pragma once
 #include "apps/start_cuda.hpp"
 #include "g4/jit/build.hpp"

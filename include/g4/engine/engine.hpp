@@ -143,7 +143,7 @@ class engine {
         {
             const std::lock_guard lock{mutex_};
             if (!told_failure_) {
-                when_failed_ = std::move(call);
+                when_failed_.push_back(std::move(call));
                 return;
             }
         }
@@ -291,13 +291,13 @@ class engine {
         for (const auto& [id, sink] : sinks_) events_.push_back({id, event});
         failures_ = static_cast<std::int64_t>(sinks_.size());
         tell();
-        std::function<void()> call;
+        std::vector<std::function<void()>> calls;
         {
             const std::lock_guard lock{mutex_};
             told_failure_ = true;
-            call.swap(when_failed_);
+            calls.swap(when_failed_);
         }
-        if (call) call();
+        for (const auto& call : calls) call();
     }
 
     executor& executor_;
@@ -321,7 +321,7 @@ class engine {
     request_id last_id_ = 0;
     bool stopping_ = false, failed_ = false, told_failure_ = false;
     std::string failure_;
-    std::function<void()> when_failed_;
+    std::vector<std::function<void()>> when_failed_;
 
     std::thread thread_;
 };
