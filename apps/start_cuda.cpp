@@ -70,19 +70,19 @@ cuda::cuda_options cuda_options_of(const run_options& options, std::int32_t long
 
 }  // namespace
 
-bool has_gpu(std::string& why, const run_options& options) {
+std::optional<device> find_gpu(std::string& why, const run_options& options) {
     try {
         const device on{cu::open_driver(options.cuda_driver)};
         if (options.bundle.empty()) open_compiler(options, on.info().driver_version);
-        return true;
+        return on;
     } catch (const device_error& error) {
         why = error.what();
-        return false;
+        return std::nullopt;
     }
 }
 
-void start_cuda(running_model& out, const run_options& options, const logger& log) {
-    const device on{cu::open_driver(options.cuda_driver)};
+void start_cuda(running_model& out, const device& on, const run_options& options,
+                const logger& log) {
     log.info("device: ", on.info().name, ", ", on.info().arch, ", ",
              megabytes(static_cast<double>(on.info().memory_bytes)), " of memory at ",
              on.info().memory_gigabytes_per_second, " GB/s, CUDA ",
@@ -97,8 +97,10 @@ void start_cuda(running_model& out, const run_options& options, const logger& lo
     const auto pages = [&](double free) {
         const double total = static_cast<double>(before.total_bytes);
         const double taken = static_cast<double>(before.free_bytes) - free;
+        // The driver takes memory later still, for replays and for kernels that use local memory.
+        constexpr double later = 1e9;
         const double left =
-            std::min(total * options.gpu_memory_utilization - taken, free - 1e9);
+            std::min(total * options.gpu_memory_utilization - taken, free - later);
         const kv_budget budget{.bytes = options.kv_cache_bytes.value_or(std::max(left, 0.0)),
                                .max_model_len = 0, .max_num_seqs = cuda.sequences,
                                .step_rows = cuda.rows, .page_tokens = cuda.page_tokens};

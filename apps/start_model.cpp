@@ -67,12 +67,13 @@ running_model start_model(const std::filesystem::path& folder, const run_options
     }
     out.planned = std::make_unique<plan>(compile_plan(program, bytes_in(out.table())));
     std::string why;
-    const bool gpu = options.device != "cpu" && has_gpu(why, options);
+    std::optional<device> gpu;
+    if (options.device != "cpu") gpu = find_gpu(why, options);
     if (options.device == "cuda" && !gpu)
         throw input_error{"--device cuda: expected a GPU that can be used, got none: ", why};
     if (options.device == "auto" && !gpu)
         log.info("device: cpu, because no GPU can be used: ", why);
-    if (gpu) start_cuda(out, options, log);
+    if (gpu) start_cuda(out, *gpu, options, log);
     else start_cpu(out, options, log);
     return out;
 }

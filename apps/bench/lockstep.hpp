@@ -23,7 +23,7 @@ inline std::vector<token_list> random_prompts(int count, int length, std::int32_
 
 /// As many of `wish` sequences as the caches have room for. A step that is returned lives until
 /// the next one is asked for; steps are submitted in the order in which they were asked for.
-///   rewinds  pages of decoded rows are kept, so that rewind() may go back to where decoding began
+///   rewinds  pages are kept so that rewind() may go back to where decoding began
 class lockstep_batch {
   public:
     lockstep_batch(const capacity& reserved, std::int32_t wish, std::int32_t positions,
@@ -43,7 +43,7 @@ class lockstep_batch {
     /// The prompts' next rows, as many as a step takes, one sequence behind the other; of each
     /// prompt the last row is wanted. No rows: all prompts are in.
     step prefill(const std::vector<token_list>& prompts) {
-        clear();
+        begin();
         std::int32_t room = reserved_.rows;
         for (std::size_t i = 0; i < prompts.size() && room > 0; ++i) {
             one& s = sequences_[i];
@@ -55,8 +55,8 @@ class lockstep_batch {
             if (s.past == 0) started_.push_back({static_cast<std::int32_t>(i), prompts[i]});
             const auto from = prompts[i].begin() + s.past;
             token_ids_.insert(token_ids_.end(), from, from + rows);
-            add_rows(i, rows, s.past + rows == length);
-            pool_.trim(s.pages, s.past);
+            add_rows(i, rows, s.past + rows == length ? 1 : 0);
+            kept_ = s.past;
             room -= rows;
         }
         return built();
@@ -65,12 +65,25 @@ class lockstep_batch {
     /// One row for each of the first `count` sequences.
     ///   tokens  empty: what the step before chose, whose wanted rows must be these sequences'
     step decode(std::int32_t count, const token_list& tokens) {
-        clear();
+        begin();
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
             token_ids_.push_back(tokens.empty() ? sampled_by_last_step(static_cast<int>(i))
                                                 : tokens[i]);
-            add_rows(i, 1, true);
-            if (!rewinds_) pool_.trim(sequences_[i].pages, sequences_[i].past);
+            add_rows(i, 1, 1);
+        }
+        return built();
+    }
+
+    /// The next rows of every sequence, `tokens` [sequences][rows]; the last `wanted` of each are
+    /// asked for with `how`. The first are the prompt.
+    step rows(const std::vector<token_list>& tokens, std::int32_t wanted, const sampling& how) {
+        begin();
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (sequences_[i].past == 0)
+                started_.push_back({static_cast<std::int32_t>(i), tokens[i]});
+            token_ids_.insert(token_ids_.end(), tokens[i].begin(), tokens[i].end());
+            const auto count = static_cast<std::int32_t>(tokens[i].size());
+            add_rows(i, count, std::min(wanted, count), how);
         }
         return built();
     }
@@ -86,14 +99,17 @@ class lockstep_batch {
         std::int32_t past = 0;
     };
 
-    void clear() {
+    /// The step before is built: what no later row sees may go to others.
+    void begin() {
+        for (one& s : sequences_) pool_.trim(s.pages, rewinds_ ? std::min(s.past, kept_) : s.past);
         token_ids_.clear();
         rows_.clear();
         pages_.clear();
         wanted_.clear();
         started_.clear();
     }
-    void add_rows(std::size_t index, std::int32_t count, bool last_is_wanted) {
+    void add_rows(std::size_t index, std::int32_t count, std::int32_t wanted,
+                  const sampling& how = {}) {
         one& s = sequences_[index];
         pool_.grow(s.pages, s.past, count);
         const auto end = static_cast<std::int32_t>(token_ids_.size());
@@ -106,7 +122,8 @@ class lockstep_batch {
             pages_.insert(pages_.end(), held.pages.begin(), held.pages.end());
         }
         rows_.push_back(rows);
-        if (last_is_wanted) wanted_.push_back({.row = end - 1});
+        for (std::int32_t row = end - wanted; row < end; ++row)
+            wanted_.push_back({.row = row, .how = how});
         s.past += count;
     }
     step built() const {
@@ -117,6 +134,7 @@ class lockstep_batch {
     const capacity& reserved_;
     kv_pool pool_;
     bool rewinds_;
+    std::int32_t kept_ = 0;  // where decoding begins: the least position to go back to
     std::vector<one> sequences_;
     std::vector<std::int32_t> token_ids_, pages_;
     std::vector<sequence_rows> rows_;

@@ -125,7 +125,7 @@ TEST_CASE("sample kernels: greedy steps take the greatest, the lowest id of equa
         sample_trial trial{random, vocabulary, 3};
         for (wanted_row& want : trial.wanted) want.how = {};
         emulated<plenty> device{vocabulary, trial, stride};
-        for (const wanted_row& want : trial.wanted) CHECK(device.kernels().greedy(want));
+        for (const wanted_row& want : trial.wanted) CHECK(g4::cuda::takes_greatest(want));
         for (std::int32_t position = 0; position < 3; ++position) {
             trial.fill_logits(stride, round % 2 == 0, round % 3 == 0);
             trial.check(device.step(trial, position, true), stride, position);

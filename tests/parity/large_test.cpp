@@ -47,6 +47,7 @@ TEST_CASE("cpu: 64 tokens of a checkpoint of the real size lose no more than bf1
         return;
     }
     apps::run_options options;
+    options.device = "cpu";
     options.max_model_len = 128;
     options.max_num_seqs = 1;
     const apps::running_model model = apps::start_model(folder, options, {});

@@ -6,25 +6,11 @@
 #include "models/gemma4/model.hpp"
 #include "tests/support/nvrtc.hpp"
 #include "tests/support/parity_case.hpp"
+#include "tests/support/weight_forms.hpp"
 #include <doctest/doctest.h>
 #include <map>
 
 namespace g4::testing {
-
-/// The forms of a checkpoint without its bytes: linears of layers as int4, or all as bf16.
-inline weight_table forms_of(const bound_program& program, std::int32_t group) {
-    weight_table out;
-    for (const declared_tensor& t : declared_tensors(program)) {
-        weight w{.rows = t.size.rows, .columns = t.size.columns};
-        if (group > 0 && t.linear && t.name.find("layers.") != t.name.npos &&
-            t.size.columns % group == 0) {
-            w.stored = weight::form::int4;
-            w.group = group;
-        }
-        out.emplace(t.name, w);
-    }
-    return out;
-}
 
 /// Distinct requests by their text, each with the plan that asked first.
 class gathered {

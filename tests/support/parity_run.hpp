@@ -2,6 +2,7 @@
 #pragma once
 #include "tests/support/lockstep.hpp"
 #include "tests/support/parity_case.hpp"
+#include <doctest/doctest.h>
 
 namespace g4::testing {
 
@@ -41,6 +42,30 @@ inline void compare(logprob_error& error, const parity_prompt& prompt, const log
                 got[static_cast<std::size_t>(row.position)]
                    [static_cast<std::size_t>(row.tokens[i])] -
                 (row.logits[i] - row.log_sum_exp));
+}
+
+/// Checks the greedy answers against the recorded ones, each as far as its margins decide; the
+/// number of tokens that were compared. A token may differ only where the two first logits lie
+/// closer than both errors together.
+inline int greedy_tokens_compared(executor& runs_on, const parity_case& recorded) {
+    int compared = 0;
+    for (const parity_prompt& prompt : recorded.prompts) {
+        if (static_cast<std::int32_t>(prompt.tokens.size()) > runs_on.reserved().rows) continue;
+        lockstep_batch batch{
+            runs_on, 1, static_cast<std::int32_t>(prompt.tokens.size() + prompt.greedy.size())};
+        std::vector<std::vector<std::int32_t>> next{prompt.tokens};
+        for (std::size_t i = 0; i < prompt.greedy.size(); ++i) {
+            const std::int32_t token = batch.run(next, 1).sampled[0].token;
+            CAPTURE(recorded.name);
+            CAPTURE(i);
+            if (prompt.margins[i] < 3 * recorded.bf16_loss.max) break;
+            CHECK(token == prompt.greedy[i]);
+            if (token != prompt.greedy[i]) break;
+            next = {{token}};
+            ++compared;
+        }
+    }
+    return compared;
 }
 
 inline const parity_prompt& longest(const parity_case& of) {

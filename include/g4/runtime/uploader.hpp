@@ -32,9 +32,7 @@ class uploader {
             order_.record(p.sent);
             p.used = true;
         }
-        bytes_ += bytes;
     }
-    std::size_t bytes() const { return bytes_; }
 
   private:
     struct piece {
@@ -61,7 +59,7 @@ class uploader {
     const stream& order_;
     unsigned threads_ = 1;
     std::vector<piece> pieces_;
-    std::size_t next_ = 0, bytes_ = 0;
+    std::size_t next_ = 0;
 };
 
 }  // namespace g4

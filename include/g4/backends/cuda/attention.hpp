@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -153,49 +154,39 @@ inline decode_scratch decode_scratch_of(const decode_choice& c, int rows) {
             places * 2 * sizeof(float)};
 }
 
-// Without clusters, as every GPU takes it.
-
-inline g4k::decode_config general_decode(const g4k::attention_config& c) {
-    return choose_plain_decode(c, 1, 1, 1).config;
-}
-inline int choose_splits(const g4k::attention_config& c, int rows, std::int64_t longest,
-                         int multiprocessors) {
-    return choose_plain_decode(c, rows, longest, multiprocessors).splits;
-}
-inline kernel_request decode_request(const g4k::attention_config& c) {
-    return decode_request(general_decode(c));
-}
-inline launch_shape decode_shape(const g4k::attention_config& c, const g4k::decode_args& args) {
-    return decode_shape(general_decode(c), args);
-}
-inline kernel_request merge_request(const g4k::attention_config& c) {
-    return merge_request(general_decode(c));
-}
-inline launch_shape merge_shape(const g4k::attention_config& c, const g4k::decode_args& args) {
-    return merge_shape(general_decode(c), args);
-}
-inline decode_scratch decode_scratch_of(const g4k::attention_config& c, int rows, int splits) {
-    return decode_scratch_of({general_decode(c), splits}, rows);
-}
-
 /// Rows of a sequence that one tile of prefill takes at most.
 inline int prefill_tile_rows(const g4k::attention_config& c) {
     return g4k::prefill_layout_of(c).rows;
 }
-/// Every row of every sequence, longest context first: the last blocks to start should be short.
-inline std::vector<g4k::prefill_tile> prefill_tiles(
-    const std::vector<g4k::sequence_entry>& sequences, int tile_rows) {
-    std::vector<g4k::prefill_tile> out;
+/// How many tiles the rows of one sequence make.
+constexpr int prefill_tile_count(int rows, int tile_rows) {
+    return (rows + tile_rows - 1) / tile_rows;
+}
+/// Writes the rows of the sequences that have `least_rows` or more as tiles to `first`, and gives
+/// the end. Longest context first: the last blocks to start should be short.
+inline g4k::prefill_tile* cut_into_tiles(std::span<const g4k::sequence_entry> sequences,
+                                         int tile_rows, int least_rows, g4k::prefill_tile* first) {
+    g4k::prefill_tile* end = first;
     for (int s = 0; s < static_cast<int>(sequences.size()); ++s) {
         const int count = sequences[static_cast<std::size_t>(s)].row_count;
-        for (int row = 0; row < count; row += tile_rows)
-            out.push_back({s, row, std::min(tile_rows, count - row), 0});
+        for (int row = 0; count >= least_rows && row < count; row += tile_rows)
+            *end++ = {s, row, std::min(tile_rows, count - row), 0};
     }
     const auto end_of = [&](const g4k::prefill_tile& t) {
         return sequences[static_cast<std::size_t>(t.sequence)].past + t.first + t.count;
     };
-    std::ranges::stable_sort(out,
-                             [&](const auto& a, const auto& b) { return end_of(a) > end_of(b); });
+    std::stable_sort(first, end,
+                     [&](const auto& a, const auto& b) { return end_of(a) > end_of(b); });
+    return end;
+}
+/// Every row of every sequence.
+inline std::vector<g4k::prefill_tile> prefill_tiles(
+    const std::vector<g4k::sequence_entry>& sequences, int tile_rows) {
+    std::size_t count = 0;
+    for (const g4k::sequence_entry& s : sequences)
+        count += static_cast<std::size_t>(prefill_tile_count(s.row_count, tile_rows));
+    std::vector<g4k::prefill_tile> out(count);
+    cut_into_tiles(sequences, tile_rows, 1, out.data());
     return out;
 }
 

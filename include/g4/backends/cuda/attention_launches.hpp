@@ -38,9 +38,8 @@ inline tile_rows tile_rows_of(const lowered_plan& lowered, bool wgmma, std::int3
 template <launch_sink Sink> class attention_launches {
   public:
     attention_launches(const launch_context& context, const step_rows_view& rows,
-                       const tile_rows& tiles, std::int64_t longest, scratch_needs& needs,
-                       Sink& sink)
-        : c_{context}, rows_{rows}, tiles_{tiles}, longest_{longest}, needs_{needs}, sink_{sink} {}
+                       const tile_rows& tiles, scratch_needs& needs, Sink& sink)
+        : c_{context}, rows_{rows}, tiles_{tiles}, needs_{needs}, sink_{sink} {}
 
     void run(const device_pass& pass, const attention_pass& work) {
         g4k::attention_config config = work.config;
@@ -77,7 +76,7 @@ template <launch_sink Sink> class attention_launches {
         args.out_rows = out_rows;
         args.rows = count;
         const decode_choice choice =
-            choose_decode(config, count, longest_, c_.multiprocessors, c_.clusters);
+            choose_decode(config, count, c_.longest, c_.multiprocessors, c_.clusters);
         args.splits = choice.splits;
         args.step_rows = step_rows;
         args.tables = rows_.tables();
@@ -142,7 +141,6 @@ template <launch_sink Sink> class attention_launches {
     const launch_context& c_;
     const step_rows_view& rows_;
     const tile_rows& tiles_;
-    std::int64_t longest_;
     scratch_needs& needs_;
     Sink& sink_;
 };

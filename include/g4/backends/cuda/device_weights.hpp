@@ -68,7 +68,6 @@ class device_weights {
         order.synchronize();
         staging_ = {};
         uploader_ = nullptr;
-        sent_ = sends.bytes();
     }
 
     const std::vector<device_matrix>& matrices() const { return matrices_; }
@@ -80,7 +79,6 @@ class device_weights {
     }
     const std::map<std::string, const float*>& vectors() const { return vectors_; }
     const weight_sizes& bytes() const { return bytes_; }
-    std::size_t sent() const { return sent_; }
 
   private:
     const weight& find(const std::string& name) const {
@@ -167,23 +165,21 @@ class device_weights {
         out.paired = paired;
         return out;
     }
-    const g4k::bf16_bits* plain(const std::vector<std::string>& tensors, std::int64_t rows,
-                                std::int64_t columns) {
-        void* to = allocate(packed_weight_bytes({}, rows, columns), bytes_.plain);
-        const weight& w = find(tensors[0]);
-        if (is_as_stored(tensors)) {
+    const g4k::bf16_bits* plain(const matrix_use& use) {
+        void* to = allocate(packed_weight_bytes({}, use.rows, use.columns), bytes_.plain);
+        if (is_as_stored(use.tensors)) {
+            const weight& w = find(use.tensors[0]);
             uploader_->upload(to, w.data, data_of(w));
         } else {
-            g4k::pack_args args = stage(tensors, paired_);
+            g4k::pack_args args = stage(use.tensors, use.paired);
             args.weights = to;
             launch(packing::bf16, args);
         }
         return static_cast<const g4k::bf16_bits*>(to);
     }
     void load(const matrix_use& use, device_matrix& m) {
-        paired_ = use.paired;
         if (m.form.form == g4k::weight_form::plain_bf16) {
-            m.plain = plain(use.tensors, m.rows, m.columns);
+            m.plain = plain(use);
             m.packed = m.plain;
             return;
         }
@@ -209,13 +205,12 @@ class device_weights {
         return nullptr;
     }
     const g4k::bf16_bits* table(const lowered_plan& lowered, const std::string& name) {
-        paired_ = false;
         const weight& w = find(name);
         if (const matrix_use* m = matrix_of(lowered, name))
             if (const auto* shared = matrices_[static_cast<std::size_t>(
                                                    m - lowered.matrices.data())].plain)
                 return shared;
-        return plain({name}, w.rows, w.columns);
+        return plain({{name}, false, w.rows, w.columns});
     }
     void load_vectors(const lowered_plan& lowered) {
         std::vector<float> values;
@@ -237,14 +232,14 @@ class device_weights {
     const stream& order_;
     const weight_table& weights_;
     kernel_set& kernels_;
-    bool copies_, paired_ = false;
+    bool copies_;
     std::vector<device_matrix> matrices_;
     std::vector<const g4k::bf16_bits*> tables_;
     std::vector<std::int64_t> table_strides_;
     std::map<std::string, const float*> vectors_;
     std::vector<device_buffer> memory_;
     device_buffer staging_;
-    std::size_t reported_ = 0, sent_ = 0;
+    std::size_t reported_ = 0;
     uploader* uploader_ = nullptr;
     weight_sizes bytes_;
 };

@@ -228,13 +228,12 @@ class cuda_executor final : public executor, public launch_timer {
     /// Brings the tables of a step to the device, and says what is to be launched for it.
     sent_step send(const step& next, step_place& place) {
         const step_shape shape = shape_of(next, survey_.tiles());
-        check(shape);
+        check(next, shape);
         const auto bucket =
             std::lower_bound(survey_.buckets().begin(), survey_.buckets().end(), shape.sizes.rows);
         const bool replayed = options_.replay && shape.decode && bucket != survey_.buckets().end();
         sent_step out{replayed ? survey_.bucket_shape(*bucket, shape.greedy) : shape, {}, nullptr};
         if (replayed) out.replayed = replays_.at({*bucket, shape.greedy}).get();
-        out.launched.longest = options_.longest;  // choices are those of the dry run
         out.padded = out.launched.sizes;
         out.padded.pages = shape.sizes.pages;
         const std::size_t bytes =
@@ -270,7 +269,10 @@ class cuda_executor final : public executor, public launch_timer {
         waiting_.push_back({next_place_, wanted, tops});
         next_place_ = (next_place_ + 1) % places_.size();
     }
-    void check(const step_shape& shape) const {
+    void check(const step& next, const step_shape& shape) const {
+        for (const wanted_row& w : next.wanted)
+            G4_ASSERT(w.how.top_logprobs <= reserved_.top_logprobs, "cuda: ", w.how.top_logprobs,
+                      " log-probabilities of a row, ", reserved_.top_logprobs, " are reserved");
         G4_ASSERT(shape.sizes.rows <= reserved_.rows && shape.sizes.wanted <= reserved_.wanted &&
                       shape.sizes.sequences <= reserved_.sequences &&
                       shape.sizes.biases <= survey_.max_biases() &&

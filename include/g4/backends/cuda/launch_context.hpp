@@ -20,6 +20,7 @@ struct launch_context {
     bool clusters;     // blocks of a cluster may exchange: from 9.0 on
     int memory_gigabytes_per_second;
     std::int32_t page_tokens;
+    std::int32_t longest;  // positions of a sequence: splits of a context are chosen for it
 };
 
 /// A step as launches see it: how many rows of each class, and where its tables lie.

@@ -31,6 +31,16 @@ struct sample_launch {
     launch_shape shape;
 };
 
+/// Whether a row needs no more than the greedy kernel: it takes the greatest logit or a given
+/// token, and reports nothing.
+inline bool takes_greatest(const wanted_row& want) {
+    const sampling& how = want.how;
+    if (how.top_logprobs >= 0) return false;
+    return want.given >= 0 ||
+           (how.temperature == 0 && how.bias_count == 0 && how.repetition_penalty == 1 &&
+            how.presence_penalty == 0 && how.frequency_penalty == 0);
+}
+
 /// The sampling kernels for one vocabulary.
 ///   choose  [greedy kernel], when every active row has temperature 0 or a given token and neither
 ///           biases, penalties nor log-probabilities; otherwise [pass over the logits, choice]. The
@@ -51,14 +61,6 @@ class sample_kernels {
 
     /// How many alternatives a row may report.
     std::int32_t max_top_logprobs() const { return std::min(vocabulary_, config_.candidates); }
-
-    bool greedy(const sampling& how) const {
-        return how.temperature == 0 && how.bias_count == 0 && how.repetition_penalty == 1 &&
-               how.presence_penalty == 0 && how.frequency_penalty == 0 && how.top_logprobs < 0;
-    }
-    bool greedy(const wanted_row& want) const {
-        return want.given >= 0 ? want.how.top_logprobs < 0 : greedy(want.how);
-    }
 
     std::vector<sample_launch> choose(std::int32_t rows, bool all_greedy) const {
         const auto height = static_cast<unsigned>(rows);

@@ -27,7 +27,7 @@ template <launch_sink Sink> class step_launches {
                   scratch_needs& needs, Sink& sink)
         : c_{context}, sampling_{sampling}, shape_{shape}, rows_{padded, shape.decode, context.at},
           sink_{sink}, linears_{c_, rows_, needs, sink}, row_passes_{c_, rows_, sink},
-          attentions_{c_, rows_, tiles, shape.longest, needs, sink} {}
+          attentions_{c_, rows_, tiles, needs, sink} {}
 
     void run() {
         begin();

@@ -1,5 +1,7 @@
 // Writes a step into the block of memory that goes to the device: checked, padded, laid out.
 #pragma once
+#include "g4/backends/cuda/attention.hpp"
+#include "g4/backends/cuda/sample.hpp"
 #include "g4/backends/cuda/step_layout.hpp"
 #include "g4/core/error.hpp"
 #include "g4/gate/executor.hpp"
@@ -17,14 +19,7 @@ struct step_shape {
     step_sizes sizes;
     bool decode = false;    // every sequence has one row, and every row is wanted
     bool greedy = true;     // every wanted row takes the greatest logit and reports nothing
-    std::int32_t longest = 0;  // tokens that the longest sequence sees
 };
-
-inline bool is_greedy(const wanted_row& w) {
-    const sampling& how = w.how;
-    return w.given < 0 && how.temperature <= 0 && how.bias_count == 0 && how.top_logprobs < 0 &&
-           how.presence_penalty == 0 && how.frequency_penalty == 0 && how.repetition_penalty == 1;
-}
 
 inline step_shape shape_of(const step& next, const tile_rows& tiles) {
     step_shape out;
@@ -35,7 +30,6 @@ inline step_shape shape_of(const step& next, const tile_rows& tiles) {
     out.sizes.pages = static_cast<std::int64_t>(next.pages.size());
     out.decode = out.sizes.wanted == out.sizes.rows && out.sizes.biases == 0;
     for (const sequence_rows& s : next.sequences) {
-        out.longest = std::max(out.longest, s.past + s.row_count);
         if (s.row_count == 1) {
             ++out.sizes.decode_rows;
             continue;
@@ -43,9 +37,9 @@ inline step_shape shape_of(const step& next, const tile_rows& tiles) {
         out.decode = false;
         for (int k = 0; k < max_tile_kinds; ++k)
             if (tiles.of[k] > 0)
-                out.sizes.tiles[k] += (s.row_count + tiles.of[k] - 1) / tiles.of[k];
+                out.sizes.tiles[k] += prefill_tile_count(s.row_count, tiles.of[k]);
     }
-    for (const wanted_row& w : next.wanted) out.greedy = out.greedy && is_greedy(w);
+    for (const wanted_row& w : next.wanted) out.greedy = out.greedy && takes_greatest(w);
     return out;
 }
 
@@ -111,23 +105,11 @@ class step_writer {
         }
         for (std::int32_t i = own_.rows; i < padded_.rows && padded_.decode_rows > own_.decode_rows;
              ++i) *decode++ = i;
-        for (int k = 0; k < max_tile_kinds; ++k) write_tiles(k);
-    }
-    /// The longest context first: the last blocks to start should be short.
-    void write_tiles(int k) {
-        if (tiles_.of[k] == 0 || own_.tiles[k] == 0) return;
-        auto* first = part<g4k::prefill_tile>(at_.tiles[k]);
-        auto* next = first;
-        for (std::int32_t s = 0; s < own_.sequences; ++s) {
-            const std::int32_t count = from_.sequences[static_cast<std::size_t>(s)].row_count;
-            for (std::int32_t row = 0; count > 1 && row < count; row += tiles_.of[k])
-                *next++ = {s, row, std::min(tiles_.of[k], count - row), 0};
-        }
-        const auto end_of = [&](const g4k::prefill_tile& t) {
-            return from_.sequences[static_cast<std::size_t>(t.sequence)].past + t.first + t.count;
-        };
-        std::stable_sort(first, next, [&](const auto& a, const auto& b) {
-            return end_of(a) > end_of(b); });
+        const std::span<const g4k::sequence_entry> written{
+            part<g4k::sequence_entry>(at_.sequences), from_.sequences.size()};
+        for (int k = 0; k < max_tile_kinds; ++k)  // rows that stand alone decode
+            if (own_.tiles[k] > 0)
+                cut_into_tiles(written, tiles_.of[k], 2, part<g4k::prefill_tile>(at_.tiles[k]));
     }
     void write_wanted() {
         int* rows = part<int>(at_.wanted_rows);

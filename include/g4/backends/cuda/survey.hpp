@@ -45,7 +45,7 @@ class survey {
     launch_context context(const plan_addresses& at, const device* on) {
         return {plan_, lowered_, at, kernels_, on, target_.multiprocessors, wgmma_,
                 target_.major >= 9 && options_.hopper, target_.memory_gigabytes_per_second,
-                options_.page_tokens};
+                options_.page_tokens, options_.longest};
     }
 
     /// Pages aside, which depend on the memory that is left.
@@ -62,7 +62,24 @@ class survey {
         out.sizes = {rows, rows, rows, rows, {}, 0, 0};
         out.decode = true;
         out.greedy = greedy;
-        out.longest = options_.longest;
+        return out;
+    }
+
+    /// Null wherever nothing depends on the address.
+    plan_addresses no_addresses(const weight_table& weights) const {
+        static const g4k::bf16_bits somewhere = 0;  // only whether there is a matrix decides
+        plan_addresses out;
+        out.buffers = unplaced_buffers(plan_);
+        for (const cache_layout& c : plan_.caches)
+            out.caches.push_back({nullptr, 0, 0, static_cast<int>(c.kind)});
+        out.pool_bytes.resize(plan_.cache_groups.size());
+        out.matrices = matrix_forms(lowered_, weights);
+        for (device_matrix& m : out.matrices)
+            if (copies_ || m.form.form == g4k::weight_form::plain_bf16) m.plain = &somewhere;
+        out.tables.resize(lowered_.tables.size());
+        out.table_strides.resize(lowered_.tables.size());
+        out.ropes.resize(lowered_.ropes.size());
+        out.frequencies.resize(lowered_.ropes.size());
         return out;
     }
 
@@ -85,23 +102,6 @@ class survey {
         reserved_.top_logprobs = sampler_->max_top_logprobs();
         reserved_.biases = row_biases;
         buckets_ = decode_buckets(std::min(reserved_.sequences, reserved_.wanted));
-    }
-    /// Null wherever nothing depends on the address.
-    plan_addresses no_addresses(const weight_table& weights) const {
-        static const g4k::bf16_bits somewhere = 0;  // only whether there is a matrix decides
-        plan_addresses out;
-        out.buffers = unplaced_buffers(plan_);
-        for (const cache_layout& c : plan_.caches)
-            out.caches.push_back({nullptr, 0, 0, static_cast<int>(c.kind)});
-        out.pool_bytes.resize(plan_.cache_groups.size());
-        out.matrices = matrix_forms(lowered_, weights);
-        for (device_matrix& m : out.matrices)
-            if (copies_ || m.form.form == g4k::weight_form::plain_bf16) m.plain = &somewhere;
-        out.tables.resize(lowered_.tables.size());
-        out.table_strides.resize(lowered_.tables.size());
-        out.ropes.resize(lowered_.ropes.size());
-        out.frequencies.resize(lowered_.ropes.size());
-        return out;
     }
     void gather(const weight_table& weights) {
         const plan_addresses nowhere = no_addresses(weights);
@@ -127,7 +127,6 @@ class survey {
             shape.sizes = {rows, wanted, std::max(singles, 1), singles, {}, 0, 0};
             for (int k = 0; k < max_tile_kinds; ++k)
                 shape.sizes.tiles[k] = rows > singles && tiles_.of[k] > 0 ? 1 : 0;
-            shape.longest = options_.longest;
             visit(shape, shape.sizes);
         };
         for (std::int32_t rows = 1; rows <= reserved_.rows; rows += rows < 256 ? 1 : 128) {
