@@ -83,6 +83,7 @@ inline boost::json::object logprobs_json(const perplexity_setting& s,
             {"text", r.text.name},
             {"sha256", r.text.sha256},
             {"bytes", r.text.bytes},
+            {"seconds", r.seconds},
             {"windows", std::move(windows)},
             {"tokens", boost::json::array(r.text.tokens.begin(), r.text.tokens.end())},
             {"logprobs", boost::json::array(r.logprobs.begin(), r.logprobs.end())}});

@@ -6,11 +6,15 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx
 import pytest
+
+sys.path.insert(0, os.environ["G4_SOURCE_DIR"])
+from tools import logprobs as tool  # noqa: E402
 
 PROGRAMS = Path(os.environ["G4_BINARY_DIR"]) / "bin"
 NANO = Path(os.environ["G4_SOURCE_DIR"]) / "models/gemma4/nano/autoround"
@@ -80,6 +84,29 @@ def test_figures_follow_from_the_log_probabilities(measured):
         assert row["perplexity"] == pytest.approx(math.exp(mean), rel=1e-5)
         assert row["bits_per_byte"] == pytest.approx(mean * row["tokens"] / math.log(2) / row["bytes"], rel=1e-6)
         assert f"| {Path(row['text']).name} | {row['bytes']} | {row['tokens']} | {row['windows']} |" in table
+
+
+def test_the_python_tools_follow_the_same_protocol(measured):
+    _, figures, logprobs = measured
+    for row, text in zip(figures["texts"], logprobs["texts"], strict=True):
+        assert tool.windows_of(len(text["tokens"]), 48, 20) == text["windows"]
+        mean, error, perplexity, bits = tool.figures(text)
+        expected = (row["mean_nll"], row["standard_error"], row["perplexity"], row["bits_per_byte"])
+        assert (mean, error, perplexity, bits) == pytest.approx(expected, rel=1e-5)
+
+
+def test_files_are_compared_token_by_token(measured):
+    first = measured[2]
+    moved = json.loads(json.dumps(first))
+    moved["texts"][0]["logprobs"][3] -= 0.5
+    count = len(first["texts"][0]["logprobs"])
+    mean, most, nll, error = tool.differences(first["texts"][0], moved["texts"][0])
+    assert (mean, most, nll) == pytest.approx((0.5 / count, 0.5, 0.5 / count))
+    assert error == pytest.approx(0.5 / count, rel=1e-6)  # one of n moved by x: x / n, as the mean
+    assert f"| first.txt | {0.5 / count:.5f} | 0.5000 |" in tool.comparison(first, moved, ("a", "b"))
+    moved["texts"][1]["tokens"][0] += 1
+    with pytest.raises(SystemExit, match="b: second.txt: expected the tokens of a, got others"):
+        tool.comparison(first, moved, ("a", "b"))
 
 
 def test_what_is_no_text_is_refused_before_the_model_is_loaded(tmp_path):

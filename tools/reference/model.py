@@ -10,7 +10,7 @@ import tempfile
 import torch
 from auto_round_extension.torch import qlinear_torch, qlinear_torch_zp
 from safetensors.torch import load_file, save_file
-from transformers import Gemma4ForConditionalGeneration
+from transformers import AutoModelForCausalLM, Gemma4ForConditionalGeneration
 
 
 def tensors(folder):
@@ -48,7 +48,10 @@ def unpacked(held, quantiser):
 
 
 def _from_pretrained(folder, dtype):
-    model, report = Gemma4ForConditionalGeneration.from_pretrained(
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        gemma4 = json.load(file)["model_type"] == "gemma4"
+    kind = Gemma4ForConditionalGeneration if gemma4 else AutoModelForCausalLM
+    model, report = kind.from_pretrained(
         folder, dtype=dtype, output_loading_info=True
     )
     wrong = {what: names for what, names in report.items() if names}
