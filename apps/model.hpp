@@ -56,10 +56,19 @@ inline stored_bytes bytes_in(const weight_table& table) {
 
 /// The chat template of a folder: chat_template.jinja, else chat_template of tokenizer_config.json.
 ///   override  empty: the folder's own; "builtin": the model's newest; else the path of a file
-///   result    null when the folder has none, and none was asked for
-/// Errors: input_error for a template that is none of the published ones.
+///   result    null when the folder has none, and none was asked for, and for models whose
+///             templates are not known here
+/// Errors: input_error for a template that is none of the published ones, or that is asked for of
+/// a model whose templates are not known.
 inline std::unique_ptr<chat_template> load_chat_template(const model_config_file& config,
                                                          const std::string& chosen) {
+    if (config.model.chat_template_of == nullptr) {
+        if (!chosen.empty())
+            throw input_error{"--chat-template: expected none, as no chat template of ",
+                              config.model.type, " is known, got ", chosen,
+                              "; /v1/completions serves it"};
+        return nullptr;
+    }
     if (chosen == "builtin") return config.model.builtin_chat_template();
     if (!chosen.empty()) return config.model.chat_template_of(read_file(chosen));
     const std::filesystem::path file = config.folder / "chat_template.jinja";

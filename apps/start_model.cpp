@@ -89,8 +89,8 @@ std::string print_lowered(const plan& planned, const weight_table& weights,
     cpu::thread_pool pool{cpu::usable_processors()};
     const cpu::packed_weights packed{planned, weights, pool, 0};
     cpu::rope_tables ropes;
-    std::map<std::string, std::vector<float>> vectors;
-    return cpu::print(cpu::build_passes(planned, packed, ropes, vectors));
+    cpu::norm_factors factors;
+    return cpu::print(cpu::build_passes(planned, packed, ropes, factors));
 }
 
 }  // namespace g4::apps

@@ -50,9 +50,12 @@ inline serve::served_model read_texts(const serve_options& options, const logger
     out.root = options.model;
     out.words = std::make_shared<const tokenizer>(tokenizer::load(folder / "tokenizer.json"));
     out.conversation = load_chat_template(config, options.chat_template);
+    out.without_conversation = "send text to /v1/completions";
+    if (config.model.builtin_chat_template != nullptr)
+        out.without_conversation += ", or start the server with --chat-template builtin";
     if (!out.conversation)
         log.warning(options.model, ": no chat template: /v1/chat/completions is refused; ",
-                    "--chat-template builtin serves it");
+                    out.without_conversation);
     out.bounds.defaults = read_generation_defaults(options);
     out.bounds.limits.logprobs = options.max_logprobs;
     out.begin_token = out.words->id_of("<bos>");

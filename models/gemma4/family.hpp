@@ -25,14 +25,7 @@ struct family {
     static std::unique_ptr<chat_template> builtin_chat_template() {
         return gemma4::builtin_chat_template();
     }
-    /// 131,072 where the config does not say: the class's default.
-    static std::int64_t max_position_embeddings(const boost::json::value& file) {
-        const auto& object = file.get_object();
-        const auto* text = object.if_contains("text_config");
-        const auto& of = text != nullptr && text->is_object() ? text->get_object() : object;
-        const auto* found = of.if_contains("max_position_embeddings");
-        return found != nullptr && found->is_int64() ? found->get_int64() : 131072;
-    }
+    static constexpr std::int64_t default_positions = 131072;  // the class's default
 };
 
 }  // namespace g4::gemma4

@@ -13,9 +13,10 @@ import numpy as np
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)
 
-from tools.checkpoint import int4, manifest, towers  # noqa: E402
+from tools.checkpoint import gemma3, int4, manifest, towers  # noqa: E402
 from tools.checkpoint.__main__ import main  # noqa: E402
 from tools.checkpoint.presets import PRESETS  # noqa: E402
+from tools.checkpoint.write import text_tensors  # noqa: E402
 from tools.checkpoint.values import from_bf16_bits, normal_table, to_bf16_bits  # noqa: E402
 
 ITEM = {"F32": "<f4", "I32": "<u4", "F16": "<f2", "BF16": "<u2"}
@@ -69,8 +70,8 @@ class Layout(unittest.TestCase):
         for name, sizes in PRESETS.items():
             names = [
                 t.name
-                for t in manifest.text(sizes)
-                + manifest.dead_key_values(sizes)
+                for t in text_tensors(sizes)
+                + ([] if isinstance(sizes, gemma3.Sizes) else manifest.dead_key_values(sizes))
                 + towers.tensors(sizes)
             ]
             self.assertEqual(len(names), len(set(names)), name)

@@ -3,6 +3,7 @@
 #pragma once
 #include "apps/start_cuda.hpp"
 #include "g4/jit/build.hpp"
+#include "models/gemma3/model.hpp"
 #include "models/gemma4/model.hpp"
 #include "tests/support/nvrtc.hpp"
 #include "tests/support/parity_case.hpp"
@@ -40,14 +41,16 @@ class gathered {
 
 inline gathered all_plans(const std::string& arch) {
     gathered out{arch};
-    const auto published = [&](const std::string& name, const gemma4::text_config& config) {
-        const plan planned = compile_plan(bind_program<gemma4::text_model>(config));
+    const auto published = [&](const std::string& name, const bound_program& program) {
+        const plan planned = compile_plan(program);
         for (const std::int32_t group : {0, 32, 128})
             out.add(concat(name, " g", group), planned,
                     forms_of(planned.program(), group));
     };
-    published("E4B", gemma4::e4b);
-    published("E2B", gemma4::e2b);
+    published("E4B", bind_program<gemma4::text_model>(gemma4::e4b));
+    published("E2B", bind_program<gemma4::text_model>(gemma4::e2b));
+    published("Gemma 3 270M", bind_program<gemma3::text_model>(gemma3::published_270m));
+    published("Gemma 3 4B", bind_program<gemma3::text_model>(gemma3::published_4b));
     for (const auto& file : parity_files()) {
         const parity_case recorded = read_parity_case(file);
         const apps::model_config_file config = apps::read_model_config(recorded.checkpoint);

@@ -2,7 +2,6 @@
 #pragma once
 #include "g4/gate/weights.hpp"
 #include "g4/graph/bound_program.hpp"
-#include "models/gemma4/model.hpp"
 
 namespace g4::testing {
 

@@ -1,4 +1,4 @@
-"""Writes a random Gemma 4 checkpoint; needs numpy alone. The same arguments give the same bytes on
+"""Writes a random checkpoint of Gemma 4 or Gemma 3; needs numpy alone. The same arguments give the same bytes on
 every machine.
 
 Examples, from the root of the repository:
@@ -9,9 +9,14 @@ Examples, from the root of the repository:
 import argparse
 import re
 
-from tools.checkpoint import int4
+from tools.checkpoint import gemma3, int4
 from tools.checkpoint.presets import PRESETS
 from tools.checkpoint.write import DTYPES, Request, make
+
+CONFIG_FORMS = {
+    "gemma4": ("global_head_dim", "per_layer_config"),
+    "gemma3": ("rope_theta", "rope_parameters"),
+}
 
 
 def arguments(values=None):
@@ -33,8 +38,9 @@ def arguments(values=None):
     p.add_argument("--shards", type=int, default=1)
     p.add_argument(
         "--config-form",
-        choices=("global_head_dim", "per_layer_config"),
-        help="how config.json says the sizes of full layers; default: the preset's",
+        choices=tuple(form for forms in CONFIG_FORMS.values() for form in forms),
+        help="how config.json says the sizes of full layers (Gemma 4) or the ropes (Gemma 3); "
+        "default: the preset's",
     )
     p.add_argument(
         "--tokenizer",
@@ -58,7 +64,14 @@ def main(values=None):
     parser, a = arguments(values)
     sizes = PRESETS[a.preset]
     form = a.config_form or sizes.config_form
-    if sizes.global_kv_heads and form == "global_head_dim":
+    family = "gemma3" if isinstance(sizes, gemma3.Sizes) else "gemma4"
+    if form not in CONFIG_FORMS[family]:
+        parser.error(
+            f"--config-form: expected one of {CONFIG_FORMS[family]} for {a.preset}, got {form}"
+        )
+    if family == "gemma3" and (a.dead_kv or a.towers):
+        parser.error(f"--dead-kv and --towers: expected neither for {a.preset}, which has none")
+    if family == "gemma4" and sizes.global_kv_heads and form == "global_head_dim":
         parser.error(
             f"--config-form: expected per_layer_config, got {form}: "
             f"{a.preset} has other kv heads on full layers"

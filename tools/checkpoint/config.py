@@ -109,13 +109,13 @@ def model_config(sizes, form, dtype, media_ids, towers):
     }
 
 
-def quantization_config(form, group, plain):
-    """What AutoRound or GPTQModel write; `plain` names the block linears that stay plain."""
+def quantization_config(form, group, plain, blocks):
+    """What AutoRound or GPTQModel write; `plain` names the linears in `blocks` that stay plain."""
     if form == "auto-round":
         return {
             "autoround_version": "0.16.1",
             "bits": 4,
-            "block_name_to_quantize": "model.language_model.layers",
+            "block_name_to_quantize": blocks,
             "data_type": "int",
             "extra_config": {name: {"bits": 16, "data_type": "float"} for name in plain},
             "group_size": group,

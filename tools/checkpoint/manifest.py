@@ -21,6 +21,7 @@ class Tensor:
     rule: str
     parameter: float = 0.0
     linear: bool = False  # a linear of a decoder block: what quantisers pack
+    offset: float = 0.0  # is taken from every value: what a checkpoint keeps is so much less
 
     @property
     def count(self):

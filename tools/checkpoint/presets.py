@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from tools.checkpoint import gemma3
+
 PATTERN_NAMES = {"S": "sliding_attention", "F": "full_attention"}
 
 
@@ -180,4 +182,5 @@ PRESETS = {
         max_positions=131072,
         published=True,
     ),
+    **gemma3.PRESETS,
 }

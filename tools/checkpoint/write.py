@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from tools.checkpoint import config, int4, manifest, tokenizer, towers
+from tools.checkpoint import config, gemma3, int4, manifest, tokenizer, towers
 from tools.checkpoint.safetensors_file import ITEM_BYTES, Entry, Piece, whole, write
 from tools.checkpoint.values import (
     ENCODE,
@@ -49,14 +49,20 @@ class Request:
         return DTYPES[self.rest if self.packed else self.form]
 
 
+def text_tensors(sizes):
+    """The tensors of a text decoder of either family."""
+    return (gemma3 if isinstance(sizes, gemma3.Sizes) else manifest).text(sizes)
+
+
 def _table(tensor):
     if tensor.rule == "normal":
         return normal_table(tensor.parameter)
     if tensor.rule == "around":
-        return uniform_table(0.8 * tensor.parameter, 1.2 * tensor.parameter)
+        around = uniform_table(0.8 * tensor.parameter, 1.2 * tensor.parameter)
+        return around - np.float32(tensor.offset)
     if tensor.rule == "signed":
         size = uniform_table(0.8 * tensor.parameter, 1.2 * tensor.parameter)
-        return np.where(np.arange(65536) % 2 == 1, size, -size)
+        return np.where(np.arange(65536) % 2 == 1, size, -size) - np.float32(tensor.offset)
     return uniform_table(0.5, 1.2)
 
 
@@ -124,7 +130,7 @@ def _packed_entries(request, tensor):
 
 def entries(request):
     """(entries of the files, names of the block linears that stay plain in a packed form)."""
-    tensors = [(tensor, request.packed) for tensor in manifest.text(request.sizes)]
+    tensors = [(tensor, request.packed) for tensor in text_tensors(request.sizes)]
     if (
         request.dead_kv
     ):  # AutoRound copies what the model class does not have; GPTQ files hold it packed
@@ -154,11 +160,16 @@ def _dump(folder, name, value):
 
 
 def _write_configs(request, folder, media_ids, plain):
-    model = config.model_config(
-        request.sizes, request.config_form, request.dtype[1], media_ids, request.towers
-    )
+    blocks = "model.language_model.layers"
+    if isinstance(request.sizes, gemma3.Sizes):
+        blocks = "model.layers"
+        model = gemma3.model_config(request.sizes, request.config_form, request.dtype[1])
+    else:
+        model = config.model_config(
+            request.sizes, request.config_form, request.dtype[1], media_ids, request.towers
+        )
     if request.packed:
-        quantiser = config.quantization_config(request.form, request.group, plain)
+        quantiser = config.quantization_config(request.form, request.group, plain, blocks)
         model["quantization_config"] = quantiser
         _dump(
             folder,

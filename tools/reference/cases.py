@@ -45,6 +45,8 @@ CASES = (
         "--plain layers\\.1\\.mlp\\.(gate|up)_proj --shards 2",
     ),
     _case("odd-a-f16", "--preset odd-a --form f16 --seed 8"),
+    _case("gemma3-a-bf16", "--preset gemma3-a --form bf16 --seed 9"),
+    _case("gemma3-b-auto-round", "--preset gemma3-b --form auto-round --group 32 --seed 10"),
 )
 
 

@@ -8,9 +8,9 @@ import os
 import tempfile
 
 import torch
+import transformers
 from auto_round_extension.torch import qlinear_torch, qlinear_torch_zp
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, Gemma4ForConditionalGeneration
 
 
 def tensors(folder):
@@ -49,11 +49,8 @@ def unpacked(held, quantiser):
 
 def _from_pretrained(folder, dtype):
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-        gemma4 = json.load(file)["model_type"] == "gemma4"
-    kind = Gemma4ForConditionalGeneration if gemma4 else AutoModelForCausalLM
-    model, report = kind.from_pretrained(
-        folder, dtype=dtype, output_loading_info=True
-    )
+        kind = getattr(transformers, json.load(file)["architectures"][0])
+    model, report = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True)
     wrong = {what: names for what, names in report.items() if names}
     if wrong:
         raise SystemExit(f"{folder}: expected every tensor to be used and found, got {wrong}")

@@ -11,6 +11,13 @@ struct bound_block {
     bound_values values;
 };
 
+/// A tensor that is read as f32, and what is added to each of its elements first.
+struct bound_vector {
+    std::string tensor;
+    float added = 0;
+    friend auto operator<=>(const bound_vector&, const bound_vector&) = default;
+};
+
 /// One call with a feed for every input node of its block, caches included.
 struct bound_call {
     std::int16_t block, layer, kv_layer;
@@ -33,6 +40,12 @@ struct bound_program {
     std::string tensor_name(const bound_call& c, const node& n) const {
         if (c.layer == none) return prefix + string(n.weight);
         return concat(prefix, "layers.", c.layer, ".", n.weight.view());
+    }
+    /// The factors of a norm or a scale; its tensor is empty when the node reads none.
+    bound_vector vector_of(const bound_call& c, const node& n) const {
+        if (n.weight.empty()) return {};
+        const double added = n.kind == op::rms_norm ? number_of(n.attributes[1], values_of(c)) : 0;
+        return {tensor_name(c, n), static_cast<float>(added)};
     }
 };
 

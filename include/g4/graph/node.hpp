@@ -74,7 +74,7 @@ struct attribute {
 struct node {
     op kind{};
     std::int16_t in[3]{none, none, none};
-    std::array<attribute, 2> attributes{};
+    std::array<attribute, 3> attributes{};
     text weight{};  // tensor of the checkpoint; empty when the operator has none
     shape weight_shape{};
     shape result{};

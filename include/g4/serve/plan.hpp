@@ -139,7 +139,7 @@ inline std::size_t text_bytes(const json::value& value) {
 inline std::vector<text_piece> render(const service& of, const chat_request& conversation) {
     if (!of.model.conversation)
         throw request_error{400, "messages", "", "messages: this model has no chat template; ",
-                            "start the server with --chat-template builtin"};
+                            of.model.without_conversation};
     try {
         return of.model.conversation->render(conversation);
     } catch (const input_error& wrong) {

@@ -27,6 +27,7 @@ struct served_model {
     std::string root;                // the folder, as /v1/models shows it
     std::shared_ptr<const tokenizer> words;
     std::shared_ptr<const chat_template> conversation;  // none: /v1/chat/completions answers 400
+    std::string without_conversation;                   // and says what to do instead
     model_bounds bounds;
     std::vector<std::int32_t> end_tokens;     // that end an answer by themselves
     std::optional<std::int32_t> begin_token;  // <bos>, before a plain text

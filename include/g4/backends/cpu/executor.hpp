@@ -20,7 +20,7 @@ class cpu_executor final : public executor {
           pool_{options.threads > 0 ? options.threads : usable_processors()},
           kernels_{choose_kernels(options)},
           weights_{plan_, weights, pool_, options.copy_bytes},
-          passes_{build_passes(plan_, weights_, ropes_, vectors_)},
+          passes_{build_passes(plan_, weights_, ropes_, factors_)},
           memory_{plan_, passes_, reserved_, pool_.threads()},
           sampler_{reserved_.vocabulary, reserved_.sequences} {
         ropes_.reserve(reserved_.rows);
@@ -184,7 +184,7 @@ class cpu_executor final : public executor {
     kernel_set kernels_;
     packed_weights weights_;
     rope_tables ropes_;
-    std::map<std::string, std::vector<float>> vectors_;
+    norm_factors factors_;
     std::vector<stage_pass> passes_;
     arena memory_;
     host_sampler sampler_;

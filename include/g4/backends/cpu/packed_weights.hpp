@@ -6,6 +6,7 @@
 #include "g4/backends/cpu/plain_layout.hpp"
 #include "g4/backends/cpu/thread_pool.hpp"
 #include "g4/passes/plan.hpp"
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,9 @@ struct linear_weight {
     std::int64_t rows() const { return int4 ? panels.rows : plain.rows; }
     std::int64_t columns() const { return int4 ? panels.columns : plain.columns; }
 };
+
+/// The factors of norms; they are never moved.
+using norm_factors = std::map<bound_vector, std::vector<float>>;
 
 /// All weights of a plan. Plain linears are copied into huge pages while `copy_bytes` last; further
 /// ones, tables and vectors stay the checkpoint's, which must live as long.
@@ -48,11 +52,11 @@ class packed_weights {
         return found->second;
     }
     /// A weight of one column, or of one element, as floats.
-    std::vector<float> vector(const std::string& name) const {
-        const weight& from = find(name);
+    std::vector<float> vector(const bound_vector& of) const {
+        const weight& from = find(of.tensor);
         std::vector<float> out(static_cast<std::size_t>(from.rows * from.columns));
         for (std::size_t i = 0; i < out.size(); ++i)
-            out[i] = element_to_float(from.data, from.type, i);
+            out[i] = element_to_float(from.data, from.type, i) + of.added;
         return out;
     }
     std::size_t bytes() const { return memory_.size(); }

@@ -12,7 +12,7 @@ struct build_context {
     const plan& planned;
     const packed_weights& weights;
     rope_tables& ropes;
-    std::map<std::string, std::vector<float>>& vectors;  // norm weights by name; never moved
+    norm_factors& factors;
     std::map<value, std::int32_t> buffer_of;
 
     std::int32_t cache_of(std::int16_t layer) const {
@@ -210,19 +210,16 @@ class pass_builder {
         return out;
     }
     void add_numbers(const node& self, row_op& out) const {
-        const std::string name =
-            self.weight.empty() ? "" : context_.planned.program().tensor_name(call_, self);
+        const bound_vector vector = context_.planned.program().vector_of(call_, self);
         out.number = static_cast<float>(number_of(self.attributes[0], values_));
-        if (self.kind == op::embed) out.table = &context_.weights.find(name);
-        if (self.kind == op::scale) out.number = context_.weights.vector(name).at(0);
-        if (self.kind == op::rms_norm && !name.empty()) {
-            auto [found, added] = context_.vectors.try_emplace(name);
-            if (added) found->second = context_.weights.vector(name);
+        if (self.kind == op::embed) out.table = &context_.weights.find(vector.tensor);
+        if (self.kind == op::scale) out.number = context_.weights.vector(vector).at(0);
+        if (self.kind == op::rms_norm && !vector.tensor.empty()) {
+            auto [found, is_new] = context_.factors.try_emplace(vector);
+            if (is_new) found->second = context_.weights.vector(vector);
             out.factors = found->second.data();
         }
-        if (self.kind == op::rope)
-            out.rope = context_.ropes.use(number_of(self.attributes[0], values_),
-                                          number_of(self.attributes[1], values_), out.part);
+        if (self.kind == op::rope) out.rope = context_.ropes.use(rope_of(self, values_));
     }
 
     build_context& context_;
@@ -238,9 +235,8 @@ class pass_builder {
 
 /// All passes in the order in which they run: of a stage, first what all rows need.
 inline std::vector<stage_pass> build_passes(const plan& planned, const packed_weights& weights,
-                                            rope_tables& ropes,
-                                            std::map<std::string, std::vector<float>>& vectors) {
-    build_context context{planned, weights, ropes, vectors, {}};
+                                            rope_tables& ropes, norm_factors& factors) {
+    build_context context{planned, weights, ropes, factors, {}};
     for (std::size_t b = 0; b < planned.buffers.size(); ++b)
         context.buffer_of[{planned.buffers[b].call, planned.buffers[b].node}] =
             static_cast<std::int32_t>(b);

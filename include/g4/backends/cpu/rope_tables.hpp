@@ -2,31 +2,22 @@
 #pragma once
 #include "g4/backends/cpu/stage_pass.hpp"
 #include "g4/backends/cpu/thread_pool.hpp"
+#include "g4/graph/bound_rope.hpp"
 #include <cmath>
 #include <span>
 #include <vector>
 
 namespace g4::cpu {
 
-/// One table for each theta, share that turns, and head size of the plan.
+/// One table for each rope of the plan.
 class rope_tables {
   public:
     /// While passes are built.
-    rope_use use(double theta, double rotary, std::int64_t head_dim) {
-        const std::int64_t turning =
-            static_cast<std::int64_t>(rotary * static_cast<double>(head_dim)) / 2;
+    rope_use use(const bound_rope& rope) {
         for (std::size_t i = 0; i < tables_.size(); ++i)
-            if (tables_[i].theta == theta && tables_[i].rotary == rotary &&
-                tables_[i].head_dim == head_dim)
-                return {static_cast<std::int32_t>(i), turning};
-        table made{theta, rotary, head_dim, turning, {}, {}};
-        // In f32 from an f32 exponent, as the models' sources compute it.
-        for (std::int64_t m = 0; m < turning; ++m) {
-            const double share = static_cast<double>(2 * m) / static_cast<double>(head_dim);
-            made.frequencies.push_back(static_cast<float>(1 / std::pow(theta, share)));
-        }
-        tables_.push_back(std::move(made));
-        return {static_cast<std::int32_t>(tables_.size() - 1), turning};
+            if (tables_[i].rope == rope) return {static_cast<std::int32_t>(i), rope.turning()};
+        tables_.push_back({rope, rope.turning(), rope.frequencies(), {}});
+        return {static_cast<std::int32_t>(tables_.size() - 1), rope.turning()};
     }
     void reserve(std::int32_t rows) {
         for (table& t : tables_) t.values.resize(static_cast<std::size_t>(rows * 2 * t.turning));
@@ -60,8 +51,8 @@ class rope_tables {
 
   private:
     struct table {
-        double theta, rotary;
-        std::int64_t head_dim, turning;
+        bound_rope rope;
+        std::int64_t turning;
         std::vector<float> frequencies, values;  // values [row][cosines, sines]
     };
     std::vector<table> tables_;

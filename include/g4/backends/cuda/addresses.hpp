@@ -13,7 +13,7 @@ struct plan_addresses {
     std::vector<device_matrix> matrices;
     std::vector<const g4k::bf16_bits*> tables;
     std::vector<std::int64_t> table_strides;
-    std::map<std::string, const float*> vectors;
+    std::map<bound_vector, const float*> vectors;
     std::vector<float*> ropes;                  // [step rows][head_dim / 2][2]
     std::vector<const float*> frequencies;      // [head_dim / 2]
     std::byte* activation = nullptr;

@@ -77,7 +77,7 @@ class device_weights {
     std::int64_t table_stride(std::int32_t index) const {
         return table_strides_[static_cast<std::size_t>(index)];
     }
-    const std::map<std::string, const float*>& vectors() const { return vectors_; }
+    const std::map<bound_vector, const float*>& vectors() const { return vectors_; }
     const weight_sizes& bytes() const { return bytes_; }
 
   private:
@@ -214,18 +214,19 @@ class device_weights {
     }
     void load_vectors(const lowered_plan& lowered) {
         std::vector<float> values;
-        std::map<std::string, std::size_t> offsets;
-        for (const std::string& name : lowered.vectors) {
-            const weight& w = find(name);
-            offsets[name] = values.size();
+        std::map<bound_vector, std::size_t> offsets;
+        for (const bound_vector& vector : lowered.vectors) {
+            const weight& w = find(vector.tensor);
+            offsets[vector] = values.size();
             for (std::int64_t i = 0; i < w.rows * w.columns; ++i)
-                values.push_back(element_to_float(w.data, w.type, static_cast<std::size_t>(i)));
+                values.push_back(element_to_float(w.data, w.type, static_cast<std::size_t>(i)) +
+                                 vector.added);
             values.resize((values.size() + 3) / 4 * 4);
         }
         auto* to = static_cast<float*>(
             allocate(values.size() * sizeof(float), bytes_.vectors));
         uploader_->upload(to, values.data(), values.size() * sizeof(float));
-        for (const auto& [name, offset] : offsets) vectors_[name] = to + offset;
+        for (const auto& [vector, offset] : offsets) vectors_[vector] = to + offset;
     }
 
     device device_;
@@ -236,7 +237,7 @@ class device_weights {
     std::vector<device_matrix> matrices_;
     std::vector<const g4k::bf16_bits*> tables_;
     std::vector<std::int64_t> table_strides_;
-    std::map<std::string, const float*> vectors_;
+    std::map<bound_vector, const float*> vectors_;
     std::vector<device_buffer> memory_;
     device_buffer staging_;
     std::size_t reported_ = 0;

@@ -117,7 +117,7 @@ class cuda_executor final : public executor, public launch_timer {
             out.slots[b.slot] = std::max(
                 out.slots[b.slot], static_cast<std::size_t>(rows * b.stride * b.element_bytes));
         }
-        for (const rope_table& t : lowered_.ropes)
+        for (const bound_rope& t : lowered_.ropes)
             out.ropes.push_back(static_cast<std::size_t>(reserved_.rows) *
                                 static_cast<std::size_t>(t.head_dim) * sizeof(float));
         out.activation = static_cast<std::size_t>(
@@ -136,9 +136,9 @@ class cuda_executor final : public executor, public launch_timer {
                          (1 + static_cast<std::size_t>(survey_.sampler().max_top_logprobs())) *
                          sizeof(token_logprob);
         results_ = device_buffer{device_, results_bytes_};
-        for (const rope_table& t : lowered_.ropes) {
-            const std::vector<float> values =
-                rope_frequencies(double{t.theta}, double{t.rotary}, t.head_dim);
+        for (const bound_rope& t : lowered_.ropes) {
+            std::vector<float> values = t.frequencies();
+            values.resize(static_cast<std::size_t>(t.head_dim / 2));  // the others stand still
             frequencies_.emplace_back(device_, values.size() * sizeof(float));
             order_.copy_to_device(frequencies_.back().data(), values.data(),
                                   frequencies_.back().size());

@@ -64,8 +64,8 @@ class step_rows_view {
 /// Where the sums lie that a linear left to the row pass behind it. Elements.
 struct pending_sums { std::int64_t stride = 0, split_stride = 0; int splits = 1; };
 
-inline const float* vector_at(const plan_addresses& at, const std::string& name) {
-    const auto found = at.vectors.find(name);
+inline const float* vector_at(const plan_addresses& at, const bound_vector& vector) {
+    const auto found = at.vectors.find(vector);
     return found == at.vectors.end() ? nullptr : found->second;
 }
 

@@ -29,7 +29,7 @@ inline bool append_chain(row_use& into, const row_use& next) {
     const int value = joined.targets[read].value;
     const int first = joined.source_count + own_steps;  // number of next's first step
     const auto renumbered = [&](int v) { return v == 0 ? value : first + v - 1; };
-    std::vector<std::string> vectors = into.vectors;
+    std::vector<bound_vector> vectors = into.vectors;
     for (int i = 0; i < more_steps; ++i) {
         g4k::step s = next.chain.steps[i];
         s.left = renumbered(s.left);

@@ -4,6 +4,7 @@
 #include "codegen/attention/config.hpp"
 #include "codegen/linear/config.hpp"
 #include "codegen/row/config.hpp"
+#include "g4/graph/bound_rope.hpp"
 #include "g4/passes/plan.hpp"
 #include <optional>
 #include <string>
@@ -35,18 +36,11 @@ struct matrix_use {
     friend bool operator==(const matrix_use&, const matrix_use&) = default;
 };
 
-/// Where the last axis turns with the position: one table a step, for all layers that turn alike.
-struct rope_table {
-    float theta = 0, rotary = 1;
-    std::int32_t head_dim = 0;
-    friend bool operator==(const rope_table&, const rope_table&) = default;
-};
-
 /// One chain of a row pass: the numbers of g4k::row_chain and what they stand for.
 struct row_use {
     g4k::row_chain chain{};
     std::vector<operand> sources{}, targets{};  // a target without place goes to `cache`
-    std::vector<std::string> vectors{};
+    std::vector<bound_vector> vectors{};
     std::int32_t rope = no_index;               // of lowered_plan::ropes
     std::int32_t cache = no_index;              // of plan::caches
 };
@@ -60,7 +54,7 @@ struct linear_pass {
     bool finished = false;           // steps are applied and `out` is a buffer; else sums
     std::vector<g4k::step> steps{};
     std::vector<operand> inputs{};
-    std::vector<std::string> vectors{};
+    std::vector<bound_vector> vectors{};
     g4k::number_type out_type = g4k::number_type::bf16;
     /// Finished: the same steps as a row pass over sums, for matrices of few rows, whose columns
     /// are then shared by blocks.
@@ -85,8 +79,8 @@ struct lowered_plan {
     std::vector<device_pass> passes;
     std::vector<matrix_use> matrices;
     std::vector<std::string> tables;   // tensors that rows are gathered from
-    std::vector<std::string> vectors;  // tensors that are read as f32
-    std::vector<rope_table> ropes;
+    std::vector<bound_vector> vectors;
+    std::vector<bound_rope> ropes;     // one table a step, for all layers that turn alike
     std::int64_t activation_width = 0, sums_width = 0;  // elements of the longest row
 };
 

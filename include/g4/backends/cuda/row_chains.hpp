@@ -129,13 +129,8 @@ class row_chains {
         const node& self = nodes_.node_of(n);
         const int right = self.in[1] == none ? 0 : value_.at(self.in[1]);
         chain.steps[at] = nodes_.step_of(n, value_.at(self.in[0]), right, out.vectors);
-        if (self.kind == op::rope) {
-            const rope_table table{
-                static_cast<float>(number_of(self.attributes[0], nodes_.values())),
-                static_cast<float>(number_of(self.attributes[1], nodes_.values())),
-                static_cast<std::int32_t>(nodes_.last_axis_of(n))};
-            out.rope = index_in(context_.out.ropes, table);
-        }
+        if (self.kind == op::rope)
+            out.rope = index_in(context_.out.ropes, rope_of(self, nodes_.values()));
         value_[n] = chain.source_count + at;
     }
     void add_appends(const std::vector<std::int16_t>& behind, row_use& out) {

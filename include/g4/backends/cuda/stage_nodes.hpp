@@ -116,7 +116,7 @@ class stage_nodes {
     }
 
     /// One node as a step; `vectors` gets the tensor that it reads.
-    g4k::step step_of(std::int16_t n, int left, int right, std::vector<std::string>& vectors) {
+    g4k::step step_of(std::int16_t n, int left, int right, std::vector<bound_vector>& vectors) {
         const node& self = node_of(n);
         const auto kind = step_op_of(self.kind);
         if (!kind)
@@ -126,8 +126,9 @@ class stage_nodes {
         if (self.kind == op::rms_norm || self.kind == op::multiply || self.kind == op::softcap)
             out.number = static_cast<float>(number_of(self.attributes[0], values_));
         if (!self.weight.empty()) {
-            out.vector = index_in(vectors, tensor_name(n));
-            index_in(context_.out.vectors, tensor_name(n));
+            const bound_vector vector = context_.planned.program().vector_of(call_, self);
+            out.vector = index_in(vectors, vector);
+            index_in(context_.out.vectors, vector);
         }
         return out;
     }

@@ -56,7 +56,7 @@ template <launch_sink Sink> class step_launches {
                   std::size(args.ropes), " rope tables");
         for (std::size_t t = 0; t < c_.lowered.ropes.size(); ++t)
             args.ropes[args.rope_count++] = {c_.at.frequencies[t], c_.at.ropes[t],
-                                             c_.lowered.ropes[t].head_dim / 2};
+                                             static_cast<int>(c_.lowered.ropes[t].head_dim / 2)};
         const std::int32_t kernel =
             c_.kernels.remembered(nullptr, 0, [] { return begin_step_request(); });
         sink_(kernel, begin_step_shape(args), &args, sizeof args);
@@ -71,8 +71,8 @@ template <launch_sink Sink> class step_launches {
         const placed_buffer& logits =
             c_.at.buffers[static_cast<std::size_t>(at - c_.planned.buffers.begin())];
         if (logits.element_bytes != 4)
-            throw input_error{"cuda: the model's result: expected f32 logits (softcap gives ",
-                              "them), got elements of ", logits.element_bytes, " bytes"};
+            throw input_error{"cuda: the model's result: expected f32 logits (softcap or a ",
+                              "linear to f32{} gives them), got elements of ", logits.element_bytes, " bytes"};
         g4k::sample_args args{};
         args.logits = reinterpret_cast<float*>(logits.data);
         args.logits_stride = logits.stride;

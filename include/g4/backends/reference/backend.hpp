@@ -93,8 +93,11 @@ class backend {
             case op::linear: return linear(in(0), stored(), threads_);
             case op::rms_norm:
                 return rms_norm(in(0), last_axis(n), first,
-                                n.weight.empty() ? std::vector<float>{} : read_vector(stored()));
-            case op::rope: return rope(in(0), last_axis(n), first, second, s.past);
+                                n.weight.empty() ? std::vector<float>{} : read_vector(stored()),
+                                second);
+            case op::rope:
+                return rope(in(0), last_axis(n), first, second, number_of(n.attributes[2], bound),
+                            s.past);
             case op::append: append(s.caches[c.kv_layer], in(1), in(2)); return {};
             case op::attend: {
                 const node& kept = g.nodes[n.in[1]];
