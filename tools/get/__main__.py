@@ -44,12 +44,19 @@ off goes on with the same command. A folder that is whole is kept. Nothing is do
         help="folder to write; default: g4/models/NAME in $XDG_CACHE_HOME or ~/.cache",
     )
     p.add_argument("--accept-terms", action="store_true", help="accept the model's terms of use")
+    p.add_argument("--list", nargs=0, action=_Names, help="print the names of the models")
     p.add_argument(
         "--print-folder",
         action="store_true",
         help="print the model's folder, and nothing else, on stdout",
     )
     return p.parse_args(values)
+
+
+class _Names(argparse.Action):
+    def __call__(self, parser, *_):
+        print("\n".join(MODELS))
+        parser.exit()
 
 
 def _environment():

