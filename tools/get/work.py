@@ -3,6 +3,7 @@ of requirements.txt.
 """
 
 import importlib
+import os
 import signal
 import sys
 
@@ -38,10 +39,22 @@ def make(model, folder):
     tell(f"{model.name} is in {place.folder}")
 
 
+def _end_in_order():
+    """Interrupted or terminated, this process ends what it started; its children end in silence."""
+    process = os.getpid()
+
+    def end(number, _):
+        if os.getpid() != process:
+            os._exit(128 + number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+
+
 def main():
     """Arguments: a model's name, its folder, what stdout says at the end."""
-    # An interrupted process ends what it started; a terminated one would not.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_in_order()
     name, folder, answer = sys.argv[1:]
     try:
         make(MODELS[name], folder)
