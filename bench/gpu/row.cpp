@@ -2,6 +2,7 @@
 // while they fit there, as between the kernels of a step.
 #include "g4/backends/cuda/row.hpp"
 #include "g4/backends/cuda/step.hpp"
+#include "g4/graph/bound_rope.hpp"
 #include "tests/support/gpu.hpp"
 #include "tests/support/row_configs.hpp"
 #include <cstdio>
@@ -108,8 +109,8 @@ void run(gpu& on, const std::string& name, row_config config, int splits,
 void run_begin(gpu& on, int rows) {
     const auto ints = on.filled<int>(static_cast<std::size_t>(rows));
     const auto tokens = on.filled<int>(static_cast<std::size_t>(rows));
-    const auto local = on.upload(g4::cuda::rope_frequencies(1e4, 1, 256));
-    const auto global = on.upload(g4::cuda::rope_frequencies(1e6, 0.25, 512));
+    const auto local = on.upload(g4::bound_rope{1e4, 1, 1, 256}.frequencies());
+    const auto global = on.upload(g4::bound_rope{1e6, 0.25, 1, 512}.frequencies());
     const auto values = on.filled<float>(static_cast<std::size_t>(rows) * 768);
     const g4k::begin_step_args args{
         rows,

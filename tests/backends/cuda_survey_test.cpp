@@ -1,6 +1,7 @@
 // The dry run at start finds every kernel that any step may launch, and the scratch that it takes.
 #include "g4/backends/cuda/survey.hpp"
 #include "g4/passes/pipeline.hpp"
+#include "models/gemma4/model.hpp"
 #include "tests/support/weight_forms.hpp"
 #include <doctest/doctest.h>
 #include <random>

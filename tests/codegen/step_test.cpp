@@ -3,6 +3,7 @@
 
 #include "codegen/step/begin_step.cuh"
 #include "g4/backends/cuda/step.hpp"
+#include "g4/graph/bound_rope.hpp"
 #include <cmath>
 #include <doctest/doctest.h>
 #include <list>
@@ -53,8 +54,8 @@ TEST_CASE("step: tables hold cos and sin of the f32 angle; padded rows turn by n
         {1, 2, 3, 4},
         {0},
         {0, 17, 131071, -1},
-        {g4::cuda::rope_frequencies(1e4, 1, 256), g4::cuda::rope_frequencies(1e6, 0.25, 512),
-         g4::cuda::rope_frequencies(1e4, 1, 18)}};
+        {g4::bound_rope{1e4, 1, 1, 256}.frequencies(), g4::bound_rope{1e6, 0.25, 1, 512}.frequencies(),
+         g4::bound_rope{1e4, 1, 8, 18}.frequencies()}};
     std::vector<std::vector<float>> values;
     run(c, values);
     int wrong = 0;
@@ -71,14 +72,4 @@ TEST_CASE("step: tables hold cos and sin of the f32 angle; padded rows turn by n
             }
     }
     CHECK(wrong == 0);
-}
-
-TEST_CASE("step: frequencies fall with theta, and are zero beyond the share that turns") {
-    const auto whole = g4::cuda::rope_frequencies(1e4, 1, 8);
-    CHECK(whole[0] == 1);
-    CHECK(whole[2] == doctest::Approx(0.01));
-    const auto part = g4::cuda::rope_frequencies(1e4, 0.25, 16);
-    CHECK(part.size() == 8);
-    CHECK(part[1] > 0);
-    CHECK(part[2] == 0);
 }

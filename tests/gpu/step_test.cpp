@@ -1,5 +1,6 @@
 // The first kernel of a step on a device: tokens resolved, rope tables near f64.
 #include "g4/backends/cuda/step.hpp"
+#include "g4/graph/bound_rope.hpp"
 #include "tests/support/gpu.hpp"
 #include <cmath>
 #include <doctest/doctest.h>
@@ -17,8 +18,8 @@ TEST_CASE("gpu: a step begins with resolved tokens and the tables of E4B") {
         last.push_back(1000 + r);
         positions.push_back(r == 300 ? -1 : static_cast<int>(random() % 262144));
     }
-    const std::vector<float> frequencies[2]{g4::cuda::rope_frequencies(1e4, 1, 256),
-                                            g4::cuda::rope_frequencies(1e6, 0.25, 512)};
+    const std::vector<float> frequencies[2]{g4::bound_rope{1e4, 1, 1, 256}.frequencies(),
+                                            g4::bound_rope{1e6, 0.25, 1, 512}.frequencies()};
     const auto d_asked = gpu->upload(asked), d_last = gpu->upload(last);
     const auto d_positions = gpu->upload(positions), tokens = gpu->poisoned<int>(rows);
     const auto local = gpu->upload(frequencies[0]), global = gpu->upload(frequencies[1]);

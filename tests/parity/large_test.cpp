@@ -1,7 +1,6 @@
 // A checkpoint of the real size against the oracle. Needs one: G4_LARGE_CHECKPOINT names a folder,
 // for instance of `python3 -m tools.checkpoint DIR --preset e4b --form auto-round` (10 GB).
-#include "tests/support/lockstep.hpp"
-#include "apps/start_model.hpp"
+#include "tests/support/large_case.hpp"
 #include "g4/backends/reference/backend.hpp"
 #include <algorithm>
 #include <cmath>
@@ -76,4 +75,8 @@ TEST_CASE("cpu: 64 tokens of a checkpoint of the real size lose no more than bf1
     const double lost = mean_difference(got, exact), allowed = mean_difference(bf16, exact);
     MESSAGE("mean difference ", lost, "; rounding behind every operator ", allowed);
     CHECK(lost <= 1.5 * allowed);
+}
+
+TEST_CASE("cpu: 700 tokens and 32 more of a checkpoint of the real size, in chunks and batches") {
+    testing::check_large("cpu", {});
 }

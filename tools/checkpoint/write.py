@@ -181,7 +181,7 @@ def _write_configs(request, folder, media_ids, plain):
     _dump(folder, "tokenizer_config.json", config.TOKENIZER)
 
 
-def _progress(total):
+def progress(total):
     """Prints the share done on a terminal; silent where nobody watches, and for small folders."""
     state = {"done": 0, "shown": -1}
 
@@ -216,4 +216,4 @@ def make(request, folder, tokenizer_file=None, chat_template=None):
         shutil.copyfile(chat_template, os.path.join(folder, "chat_template.jinja"))
     held, plain = entries(request)
     _write_configs(request, folder, media_ids, plain)
-    write(folder, held, request.shards, _progress(sum(e.size_bytes for e in held)))
+    write(folder, held, request.shards, progress(sum(e.size_bytes for e in held)))

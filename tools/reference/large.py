@@ -1,23 +1,24 @@
 """Records what transformers makes of a checkpoint of the real size, on a GPU where there is one.
 
-    python3 -m tools.reference.large CHECKPOINT GOLDEN [CHECKPOINT GOLDEN ...]
+    python3 -m tools.reference.large [--text FILE] CHECKPOINT GOLDEN [CHECKPOINT GOLDEN ...]
 
-GOLDEN has one prompt of random tokens and its greedy continuation in f32, log-probabilities at some
-of its positions, and what bf16 loses there; tests/gpu/large_test.cpp compares with it. Weights go
-from the files straight to the device and are dequantised there: in f32 E4B takes 30 GB of it, in
-bf16 15 GB more.
+GOLDEN has one prompt and its greedy continuation in f32, log-probabilities at some of its
+positions, and what bf16 loses there; tests/gpu/large_test.cpp and tests/parity/large_test.cpp
+compare with it. The prompt is the beginning of FILE, or random tokens. Weights go from the files
+straight to the device and are dequantised there: in f32 E4B takes 30 GB of it, in bf16 15 GB more.
 """
 
+import argparse
 import glob
 import json
 import os
-import sys
 import time
 
 import numpy as np
 import torch
+import transformers
 from safetensors import safe_open
-from transformers import AutoConfig, Gemma4ForConditionalGeneration
+from transformers import AutoConfig
 
 LENGTH, STEPS = 700, 32
 POSITIONS = (0, 1, 63, 64, 200, 300, 450, 480, 490, 505, 511, 512, 600, 670, 685, 699)
@@ -55,10 +56,10 @@ def tensors(folder, device, second):
 
 def made(config, dtype, device):
     """The model with whatever values; its buffers are right."""
-    config.dtype = config.text_config.dtype = dtype  # its parts are made in what this says
+    config.dtype = config.get_text_config().dtype = dtype  # its parts are made in what this says
     torch.set_default_dtype(dtype)
     with torch.device(device):
-        model = Gemma4ForConditionalGeneration(config).eval()
+        model = getattr(transformers, config.architectures[0])(config).eval()
     torch.set_default_dtype(torch.float32)
     return model
 
@@ -110,22 +111,39 @@ def greedy(model, tokens, device):
     return out, margins
 
 
+def tokens_of(folder, file_name):
+    """<bos> and the first tokens of a text, by the folder's tokenizer."""
+    from tokenizers import Tokenizer
+
+    with open(file_name, encoding="utf-8") as file:
+        text = file.read(16 * LENGTH)
+    words = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    tokens = [2] + words.encode(text, add_special_tokens=False).ids[: LENGTH - 1]
+    if len(tokens) < LENGTH:
+        raise SystemExit(f"{file_name}: expected {LENGTH - 1} tokens, got {len(tokens) - 1}")
+    return tokens
+
+
 def asked(config, model, device):
     """The first prompt that is not continued by a token which is read as a picture or a sound."""
-    media = {config.image_token_id, config.audio_token_id, getattr(config, "video_token_id", None)}
+    media = {getattr(config, kind + "_token_id", None) for kind in ("image", "audio", "video")}
     for attempt in range(20):
-        tokens = ordinary_tokens(config.text_config.vocab_size, attempt)
+        tokens = ordinary_tokens(config.get_text_config().vocab_size, attempt)
         out, margins = greedy(model, tokens, device)
         if not media & set(out + tokens):
             return tokens, out, margins
     raise SystemExit("large: expected a prompt without media in its continuation")
 
 
-def record(folder, device):
+def record(folder, device, text=None):
     config = AutoConfig.from_pretrained(folder)
     quantiser = config.__dict__.pop("quantization_config", None) or {}
     exact = load(folder, config, quantiser, device)
-    tokens, out, margins = asked(config, exact, device)
+    if text:
+        tokens = tokens_of(folder, text)
+        out, margins = greedy(exact, tokens, device)
+    else:
+        tokens, out, margins = asked(config, exact, device)
     positions = list(POSITIONS) + list(range(LENGTH, LENGTH + STEPS - 1))
     whole = torch.tensor([tokens + out[:-1]], device=device)
     keep = torch.tensor(positions, device=device)
@@ -156,15 +174,23 @@ def record(folder, device):
 
 
 def main():
-    if len(sys.argv) < 3 or len(sys.argv) % 2 == 0:
-        sys.exit(__doc__)
+    p = argparse.ArgumentParser(
+        prog="tools.reference.large",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--text", metavar="FILE", help="the prompt: its first 699 tokens, behind <bos>")
+    p.add_argument("names", nargs="+", metavar="CHECKPOINT GOLDEN")
+    a = p.parse_args()
+    if len(a.names) % 2:
+        p.error(f"expected a GOLDEN for each CHECKPOINT, got {len(a.names)} names")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    for folder, golden in zip(sys.argv[1::2], sys.argv[2::2]):
+    for folder, golden in zip(a.names[::2], a.names[1::2]):
         began = time.time()
         with torch.no_grad():
-            values = record(folder, device)
+            values = record(folder, device, a.text)
         with open(golden + ".part", "w", encoding="utf-8") as file:
             json.dump(values, file)
         os.replace(golden + ".part", golden)  # whoever waits for it finds it whole

@@ -28,6 +28,7 @@ template <numeric T> std::string literal(T value) {
 template <spelled E> std::string literal(E value) {
     return std::string{spellings(value)[static_cast<std::size_t>(value)]};
 }
+template <reflected T> std::string literal(const T& config);
 template <class T> std::string literal(const std::optional<T>& value) {
     return value ? literal(*value) : "null";
 }

