@@ -15,8 +15,8 @@ import os
 
 
 def windows_of(tokens, context, stride):
-    """[begin, scored, end] of each window, as apps/bench/text_windows.hpp has them: a window is <bos>
-    and the tokens [begin, end) of a text, and scores [scored, end)."""
+    """[begin, scored, end] of each window, as apps/bench/text_windows.hpp has them: a window is
+    <bos> and the tokens [begin, end) of a text, and scores [scored, end)."""
     if not 1 <= stride < context:
         raise SystemExit(f"--stride: expected 1 to {context - 1}, got {stride}")
     windows, scored, begin = [], 0, 0
@@ -59,7 +59,7 @@ def read(name):
     with open(name, encoding="utf-8") as file:
         held = json.load(file)
     if not isinstance(held, dict) or "texts" not in held or "context" not in held:
-        raise SystemExit(f"{name}: expected what g4-bench perplexity --logprobs writes, got another")
+        raise SystemExit(f"{name}: expected what g4-bench perplexity --logprobs writes, got other")
     return held
 
 

