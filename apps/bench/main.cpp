@@ -180,13 +180,8 @@ void write_json(std::string_view flag, const std::string& to, const boost::json:
 
 apps::report_text measure_perplexity(const apps::bench_options& o, const logger& log) {
     apps::perplexity_work work = apps::prepare_perplexity(o);
-    apps::run_options how = run_options_of(o);
-    how.max_model_len = work.setting.context;
-    how.max_num_seqs = work.most_windows();
-    how.max_num_batched_tokens.reset();
-    if (o.max_num_batched_tokens > 0) how.max_num_batched_tokens = o.max_num_batched_tokens;
-    how.max_wanted_rows = apps::wanted_rows_of_a_step;
-    const apps::running_model model = apps::start_model(o.model_folder, how, log);
+    const apps::running_model model = apps::start_model(
+        o.model_folder, apps::room_for(work, run_options_of(o), o.max_num_batched_tokens), log);
     const bool on_gpu = model.device != "cpu";
     work.setting.machine = on_gpu ? model.device
                                   : concat(processor_name(), ", ", model.threads, " threads");

@@ -55,6 +55,17 @@ inline perplexity_work prepare_perplexity(const bench_options& options) {
     return out;
 }
 
+/// `how` with what this work needs reserved.
+///   step_rows  0: the device's default
+inline run_options room_for(const perplexity_work& work, run_options how, int step_rows) {
+    how.max_model_len = work.setting.context;
+    how.max_num_seqs = work.most_windows();
+    how.max_num_batched_tokens.reset();
+    if (step_rows > 0) how.max_num_batched_tokens = step_rows;
+    how.max_wanted_rows = wanted_rows_of_a_step;
+    return how;
+}
+
 /// Scores all texts on a model that was started with room for the windows.
 inline std::vector<text_result> score_texts(executor& runs_on, const perplexity_work& work,
                                             int in_flight, const progress& report) {
