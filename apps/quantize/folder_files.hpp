@@ -1,0 +1,173 @@
+// The files of the new folder that hold no weights: configs, the index, and all that is carried over.
+#pragma once
+#include "apps/quantize/plan.hpp"
+#include "g4/core/file.hpp"
+#include "g4/core/json_keys.hpp"
+#include <algorithm>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace g4::apps {
+
+/// Errors: input_error when the folder says that it is quantised, whatever the method.
+inline void refuse_quantized(const model_config_file& config) {
+    const auto refuse = [](const std::string& where, const std::string& got) {
+        throw input_error{where, ": expected a model that is not quantised, got ", got,
+                          "; g4-quantize rounds the original: BF16, F16 or F32 weights"};
+    };
+    const std::string file = (config.folder / "config.json").string();
+    const json_view root{config.json, file};
+    const auto check = [&](const json_view& part) {
+        if (const auto found = part.find("quantization_config"))
+            refuse(found->where(), found->has("quant_method")
+                                       ? printable((*found)["quant_method"].text())
+                                       : "a quantization_config");
+    };
+    check(root);
+    if (const auto text = root.find("text_config")) check(*text);
+    for (const char* name : {"quantization_config.json", "quantize_config.json"})
+        if (std::filesystem::exists(config.folder / name))
+            refuse((config.folder / name).string(), "that file");
+}
+
+namespace detail {
+
+inline void write_file(const std::filesystem::path& file, std::string_view text) {
+    std::ofstream out{file, std::ios::binary};
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out.close();
+    if (!out) throw input_error{file.string(), ": cannot be written: ", std::strerror(errno)};
+}
+
+/// As Python's json.dumps(value, indent=2) lays it out.
+inline std::string indented(const boost::json::value& value, std::size_t depth = 0) {
+    const std::string inner(2 * depth + 2, ' ');
+    std::string out;
+    if (const auto* object = value.if_object(); object != nullptr && !object->empty()) {
+        for (const auto& [key, member] : *object)
+            out += concat(out.empty() ? "{\n" : ",\n", inner,
+                          boost::json::serialize(boost::json::string{key}), ": ",
+                          indented(member, depth + 1));
+        return out + "\n" + std::string(2 * depth, ' ') + "}";
+    }
+    return boost::json::serialize(value);
+}
+
+/// A name as a pattern that finds it: Python's re.escape where it matters here.
+inline std::string escaped(std::string_view name) {
+    std::string out;
+    for (const char c : name) {
+        if (c == '.') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+/// "model.language_model.layers" of "model.language_model.layers.0.mlp.up_proj"
+inline std::string block_of(std::string_view module) {
+    constexpr std::string_view layers = "layers.";
+    return std::string{module.substr(0, module.find(layers) + layers.size() - 1)};
+}
+
+}  // namespace detail
+
+/// What tells a reader how the linears are stored.
+/// Source: auto-round 0.16.1, _build_quantization_config of utils/model_free_utils.py and
+/// export/export_to_autogptq/export.py; GPTQModel 7.7 for checkpoint_format and pack_dtype.
+inline boost::json::object quantization_config_of(const quantize_plan& plan,
+                                                  const quantize_options& options) {
+    boost::json::object out, plain;
+    if (options.layout == int4_layout::auto_round) {
+        std::set<std::string> blocks;
+        for (const planned_file& file : plan.files)
+            for (const planned_tensor& tensor : file.tensors)
+                if (tensor.linear != nullptr) blocks.insert(detail::block_of(tensor.module()));
+        std::string joined;
+        for (const std::string& block : blocks) joined += (joined.empty() ? "" : ",") + block;
+        out = {{"quant_method", "auto-round"},
+               {"packing_format", "auto_round:auto_gptq"},
+               {"bits", 4},
+               {"group_size", options.group},
+               {"sym", true},
+               {"data_type", "int"},
+               {"iters", 0},
+               {"block_name_to_quantize", joined}};
+        for (const std::string& module : plan.plain)
+            plain[module] = {{"bits", 16}, {"data_type", "float"}};
+        if (!plain.empty()) out["extra_config"] = plain;
+    } else {
+        // without modules_in_block_to_quantize: vLLM then asks the file which linears are packed,
+        // and takes no part of a tower for one
+        out = {{"quant_method", "gptq"},  {"checkpoint_format", "gptq"}, {"bits", 4},
+               {"group_size", options.group}, {"sym", true},             {"desc_act", false},
+               {"true_sequential", false},    {"damp_percent", 0.01},    {"lm_head", false},
+               {"pack_dtype", "int32"}};
+        for (const std::string& module : plan.plain)
+            plain["-:.*" + detail::escaped(module) + ".*"] = boost::json::object{};
+        if (!plain.empty()) out["dynamic"] = plain;
+    }
+    out["quantizer"] = options.search ? "g4-quantize --search" : "g4-quantize";
+    return out;
+}
+
+/// The config.json of the input, every character of it, with one more key.
+inline std::string config_with(const model_config_file& config,
+                               const boost::json::object& quantization) {
+    const std::filesystem::path file = config.folder / "config.json";
+    std::string text = read_file(file);
+    if (config.json.get_object().contains("quantization_config"))
+        throw input_error{file.string(), ": quantization_config: expected no such key, got null; ",
+                          "take it out"};
+    std::size_t end = text.rfind('}');  // of the object that the whole text is
+    while (end > 0 && std::string_view{" \t\r\n"}.find(text[end - 1]) != std::string_view::npos)
+        --end;
+    return text.substr(0, end) + ",\n  \"quantization_config\": " +
+           detail::indented(quantization, 1) + "\n}\n";
+}
+
+/// model.safetensors.index.json
+inline std::string index_of(const quantize_plan& plan) {
+    boost::json::object names;
+    for (const planned_file& file : plan.files)
+        for (const planned_tensor& tensor : file.tensors)
+            for (const tensor_form& part : tensor.parts) names[part.name] = file.name;
+    return detail::indented(boost::json::object{
+               {"metadata", {{"total_size", plan.written_bytes}}}, {"weight_map", names}}) +
+           "\n";
+}
+
+/// Copies what neither holds weights nor says how they are stored: tokenizer, templates, licence.
+/// Hidden files and weights of other formats are left out; which ones is logged.
+inline void carry_over_files(const std::filesystem::path& from, const std::filesystem::path& to,
+                             const logger& log) {
+    static constexpr std::string_view weights[]{".safetensors", ".bin", ".pt", ".pth", ".gguf",
+                                                ".msgpack",     ".h5",  ".onnx"};
+    for (const auto& entry : std::filesystem::directory_iterator{from}) {
+        const std::string name = entry.path().filename().string();
+        const std::string extension = entry.path().extension().string();
+        if (name == "config.json" || name.ends_with(".index.json") || name.starts_with(".")) continue;
+        if (std::find(std::begin(weights), std::end(weights), extension) != std::end(weights)) {
+            if (extension != ".safetensors") log.info(entry.path().string(), ": left out");
+            continue;
+        }
+        std::error_code failed;
+        if (entry.is_directory() && !entry.is_symlink()) {
+            std::filesystem::create_directory(to / name, failed);
+            if (!failed) carry_over_files(entry.path(), to / name, log);
+        } else if (entry.is_regular_file()) {  // also through the links of a download cache
+            std::filesystem::copy_file(entry.path(), to / name, failed);
+        } else {
+            log.warning(entry.path().string(), ": left out, it is no file");
+        }
+        if (failed)
+            throw input_error{(to / name).string(), ": cannot be written: ", failed.message()};
+    }
+}
+
+}  // namespace g4::apps
