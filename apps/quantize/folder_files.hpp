@@ -69,10 +69,91 @@ inline std::string escaped(std::string_view name) {
     return out;
 }
 
+/// From "layers." on, without what exporters and loaders put in front.
+inline std::string_view in_block(std::string_view module) {
+    return module.substr(module.find("layers."));
+}
+
 /// "model.language_model.layers" of "model.language_model.layers.0.mlp.up_proj"
 inline std::string block_of(std::string_view module) {
     constexpr std::string_view layers = "layers.";
     return std::string{module.substr(0, module.find(layers) + layers.size() - 1)};
+}
+
+}  // namespace detail
+
+namespace detail {
+
+inline std::set<std::string> blocks_of(const quantize_plan& plan) {
+    std::set<std::string> out;
+    for (const planned_file& file : plan.files)
+        for (const planned_tensor& tensor : file.tensors)
+            if (tensor.linear != nullptr) out.insert(block_of(tensor.module()));
+    return out;
+}
+
+/// Parts of the model with matrices outside of the blocks: "vision_tower", "embed_tokens". One that
+/// reads GPTQ takes each linear for packed that no rule excludes.
+inline std::set<std::string> outside_of(const quantize_plan& plan,
+                                        const std::set<std::string>& blocks) {
+    std::set<std::string> out;
+    for (const planned_file& file : plan.files)
+        for (const planned_tensor& tensor : file.tensors) {
+            std::string_view name = tensor.source->name;
+            if (tensor.linear != nullptr || tensor.source->shape.size() < 2 ||
+                blocks.contains(block_of(name)))
+                continue;
+            for (std::string_view block = *blocks.begin(); !block.empty();) {  // what both share
+                const std::size_t end = std::min(block.find('.'), block.size());
+                const std::string part = concat(block.substr(0, end), ".");
+                if (!name.starts_with(part)) break;
+                name.remove_prefix(part.size());
+                block.remove_prefix(std::min(end + 1, block.size()));
+            }
+            out.insert(std::string{name.substr(0, name.find('.'))});
+        }
+    return out;
+}
+
+inline boost::json::object auto_round_config(const quantize_plan& plan,
+                                             const quantize_options& options) {
+    std::string blocks;
+    for (const std::string& block : blocks_of(plan)) blocks += (blocks.empty() ? "" : ",") + block;
+    boost::json::object out{{"quant_method", "auto-round"},
+                            {"packing_format", "auto_round:auto_gptq"},
+                            {"bits", 4},
+                            {"group_size", options.group},
+                            {"sym", true},
+                            {"data_type", "int"},
+                            {"iters", 0},
+                            {"block_name_to_quantize", blocks}};
+    boost::json::object plain;
+    for (const std::string& module : plan.plain)
+        plain[module] = {{"bits", 16}, {"data_type", "float"}};
+    if (!plain.empty()) out["extra_config"] = plain;
+    return out;
+}
+
+/// Without modules_in_block_to_quantize: vLLM then asks the file itself which linears are packed.
+/// The rules name no prefix, for it differs between loaders.
+inline boost::json::object gptq_config(const quantize_plan& plan, const quantize_options& options) {
+    boost::json::object out{{"quant_method", "gptq"},
+                            {"checkpoint_format", "gptq"},
+                            {"bits", 4},
+                            {"group_size", options.group},
+                            {"sym", true},
+                            {"desc_act", false},
+                            {"true_sequential", false},
+                            {"damp_percent", 0.01},
+                            {"lm_head", false},
+                            {"pack_dtype", "int32"}};
+    boost::json::object plain;
+    for (const std::string& part : outside_of(plan, blocks_of(plan)))
+        plain["-:.*" + escaped(part) + ".*"] = boost::json::object{};
+    for (const std::string& module : plan.plain)
+        plain["-:.*" + escaped(in_block(module)) + ".*"] = boost::json::object{};
+    if (!plain.empty()) out["dynamic"] = plain;
+    return out;
 }
 
 }  // namespace detail
@@ -82,36 +163,9 @@ inline std::string block_of(std::string_view module) {
 /// export/export_to_autogptq/export.py; GPTQModel 7.7 for checkpoint_format and pack_dtype.
 inline boost::json::object quantization_config_of(const quantize_plan& plan,
                                                   const quantize_options& options) {
-    boost::json::object out, plain;
-    if (options.layout == int4_layout::auto_round) {
-        std::set<std::string> blocks;
-        for (const planned_file& file : plan.files)
-            for (const planned_tensor& tensor : file.tensors)
-                if (tensor.linear != nullptr) blocks.insert(detail::block_of(tensor.module()));
-        std::string joined;
-        for (const std::string& block : blocks) joined += (joined.empty() ? "" : ",") + block;
-        out = {{"quant_method", "auto-round"},
-               {"packing_format", "auto_round:auto_gptq"},
-               {"bits", 4},
-               {"group_size", options.group},
-               {"sym", true},
-               {"data_type", "int"},
-               {"iters", 0},
-               {"block_name_to_quantize", joined}};
-        for (const std::string& module : plan.plain)
-            plain[module] = {{"bits", 16}, {"data_type", "float"}};
-        if (!plain.empty()) out["extra_config"] = plain;
-    } else {
-        // without modules_in_block_to_quantize: vLLM then asks the file which linears are packed,
-        // and takes no part of a tower for one
-        out = {{"quant_method", "gptq"},  {"checkpoint_format", "gptq"}, {"bits", 4},
-               {"group_size", options.group}, {"sym", true},             {"desc_act", false},
-               {"true_sequential", false},    {"damp_percent", 0.01},    {"lm_head", false},
-               {"pack_dtype", "int32"}};
-        for (const std::string& module : plan.plain)
-            plain["-:.*" + detail::escaped(module) + ".*"] = boost::json::object{};
-        if (!plain.empty()) out["dynamic"] = plain;
-    }
+    boost::json::object out = options.layout == int4_layout::auto_round
+                                  ? detail::auto_round_config(plan, options)
+                                  : detail::gptq_config(plan, options);
     out["quantizer"] = options.search ? "g4-quantize --search" : "g4-quantize";
     return out;
 }

@@ -86,8 +86,8 @@ void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
     std::error_code failed;
     const auto space = std::filesystem::space(folder, failed);
     if (!failed && space.available < bytes)
-        throw input_error{folder.string(), ": expected ", apps::progress::gigabytes(bytes),
-                          " of free disk, got ", apps::progress::gigabytes(space.available)};
+        throw input_error{folder.string(), ": expected ", apps::size_text(bytes),
+                          " of free disk, got ", apps::size_text(space.available)};
 }
 
 void run(const apps::quantize_options& options) {
@@ -103,8 +103,8 @@ void run(const apps::quantize_options& options) {
     apps::output_folder out{options.output, options.model_folder, options.overwrite};
     require_space(out.path(), plan.written_bytes);
     log.info("rounds ", plan.rounded, " of ", loaded.files->tensors().size(), " tensors, ",
-             apps::progress::gigabytes(plan.read_bytes), " to ",
-             apps::progress::gigabytes(plan.written_bytes), " in ", plan.files.size(),
+             apps::size_text(plan.read_bytes), " to ",
+             apps::size_text(plan.written_bytes), " in ", plan.files.size(),
              plan.files.size() == 1 ? " file" : " files");
     apps::progress progress{loaded.files->tensors().size(), plan.read_bytes, log};
     apps::error_report report;

@@ -7,7 +7,9 @@
 #include "g4/weights/safetensors_output.hpp"
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +36,7 @@ struct planned_file {
 
 struct quantize_plan {
     std::vector<planned_file> files;
+    std::deque<weight> unused;       // linears that the model does not read, see layer_linears
     std::vector<std::string> plain;  // linears of the layers that are not rounded: their modules
     std::size_t rounded = 0;
     std::uint64_t read_bytes = 0, written_bytes = 0;  // of tensors
@@ -121,6 +124,58 @@ inline void cut_into_files(quantize_plan& plan, std::vector<planned_tensor> tens
 
 }  // namespace detail
 
+namespace detail {
+
+/// Which tensors of the file are linears of layers, by canonical name.
+///
+/// A file may hold more of them than the model reads: keys and values of layers that share a cache.
+/// What other layers have as a linear is one there too, for vLLM joins it with its neighbours, and
+/// they must be stored alike.
+class layer_linears {
+  public:
+    layer_linears(const model_config_file& config, const loaded_weights& loaded)
+        : rules_{config.model.weight_names}, files_{*loaded.files} {
+        for (const declared_weight& want : declared_weights(config.model.program)) {
+            const std::string name = rules_.canonical(want.name);
+            if (!want.linear || name.find("layers.") == name.npos) continue;
+            declared_.emplace(name, &loaded.table.at(want.name));
+            of_any_layer_.insert(without_number(name));
+        }
+    }
+
+    /// The linear that a stored tensor is, or null. The plan keeps what the model does not declare.
+    const weight* find(const stored_tensor& stored, quantize_plan& plan) const {
+        const std::string name = rules_.canonical(stored.name);
+        if (const auto found = declared_.find(name); found != declared_.end())
+            return found->second;
+        const std::optional<dtype> type = stored.type();
+        if (!of_any_layer_.contains(without_number(name)) || stored.shape.size() != 2 || !type ||
+            *type == dtype::i32)
+            return nullptr;
+        return &plan.unused.emplace_back(
+            weight{.type = *type,
+                   .rows = stored.shape[0],
+                   .columns = stored.shape[1],
+                   .data = files_.aligned(stored, static_cast<std::size_t>(bytes_of(*type)))});
+    }
+
+  private:
+    /// "layers.24.self_attn.k_proj.weight" without the 24.
+    static std::string without_number(const std::string& name) {
+        std::string out;
+        for (std::size_t i = 0; i < name.size(); ++i)
+            if (name[i] < '0' || name[i] > '9' || i == 0 || name[i - 1] == '_') out += name[i];
+        return out;
+    }
+
+    const weight_name_rules& rules_;
+    checkpoint& files_;
+    std::map<std::string, const weight*> declared_;
+    std::set<std::string> of_any_layer_;
+};
+
+}  // namespace detail
+
 /// Linears of layers are rounded when their sizes pack and no pattern keeps them.
 ///   loaded   of the plain model; the plan points into it
 /// Errors: input_error for a pattern that cannot be read or is of no use, and when nothing is left
@@ -128,11 +183,7 @@ inline void cut_into_files(quantize_plan& plan, std::vector<planned_tensor> tens
 inline quantize_plan plan_quantization(const model_config_file& config,
                                        const loaded_weights& loaded,
                                        const quantize_options& options, const logger& log) {
-    std::map<std::string, const weight*> linears;  // by canonical name
-    for (const declared_weight& want : declared_weights(config.model.program))
-        if (want.linear && want.name.find("layers.") != want.name.npos)
-            linears.emplace(config.model.weight_names.canonical(want.name),
-                            &loaded.table.at(want.name));
+    const detail::layer_linears linears{config, loaded};
     quantize_plan out;
     detail::skip_patterns skip{options.skip};
     std::vector<planned_tensor> tensors;
@@ -140,18 +191,16 @@ inline quantize_plan plan_quantization(const model_config_file& config,
         planned_tensor tensor{
             &stored, nullptr, {{stored.name, stored.type_name, stored.shape, stored.data.size()}}};
         out.read_bytes += stored.data.size();
-        const auto found = linears.find(config.model.weight_names.canonical(stored.name));
-        if (found != linears.end()) {
-            const weight& linear = *found->second;
-            const bool fits = packs_as_int4(linear.rows, linear.columns, options.group);
+        if (const weight* linear = linears.find(stored, out)) {
+            const bool fits = packs_as_int4(linear->rows, linear->columns, options.group);
             if (skip.match(tensor.module()) || !fits) {
                 out.plain.push_back(tensor.module());
                 if (!fits)
-                    log.warning(stored.name, ": stays plain: [", linear.rows, ", ", linear.columns,
-                                "] is no multiple of [32, ", options.group, "]");
+                    log.warning(stored.name, ": stays plain: [", linear->rows, ", ",
+                                linear->columns, "] is no multiple of [32, ", options.group, "]");
             } else {
-                tensor.linear = &linear;
-                tensor.parts = detail::int4_parts_of(tensor.module(), linear, options);
+                tensor.linear = linear;
+                tensor.parts = detail::int4_parts_of(tensor.module(), *linear, options);
                 ++out.rounded;
             }
         }

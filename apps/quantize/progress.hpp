@@ -8,6 +8,12 @@
 
 namespace g4::apps {
 
+/// "15.99 GB", "4.1 MB"
+inline std::string size_text(std::uint64_t bytes) {
+    const auto count = static_cast<double>(bytes);
+    return count < 1e9 ? fixed(count / 1e6, 1) + " MB" : fixed(count / 1e9, 2) + " GB";
+}
+
 /// Reports each second at most, and the end: tensors, bytes read, and the time that is left if the
 /// rest takes as long a byte.
 class progress {
@@ -23,15 +29,12 @@ class progress {
         const double spent = std::chrono::duration<double>(now - start_).count();
         const double share = static_cast<double>(done_bytes_) / static_cast<double>(bytes_);
         log_.info(fixed(100 * share), " %, ", done_tensors_, " of ", tensors_, " tensors, ",
-                  gigabytes(done_bytes_), " of ", gigabytes(bytes_), " read, ",
+                  size_text(done_bytes_), " of ", size_text(bytes_), " read, ",
                   fixed(spent / share - spent), " s left");
     }
     void tensor_done() { ++done_tensors_; }
     double seconds() const {
         return std::chrono::duration<double>(clock::now() - start_).count();
-    }
-    static std::string gigabytes(std::uint64_t bytes) {
-        return fixed(static_cast<double>(bytes) / 1e9, 2) + " GB";
     }
 
   private:
