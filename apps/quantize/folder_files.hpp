@@ -1,4 +1,5 @@
-// The files of the new folder that hold no weights: configs, the index, and all that is carried over.
+// The files of the new folder that hold no weights: configs, index, and what is carried over.
+// over.
 #pragma once
 #include "apps/quantize/plan.hpp"
 #include "g4/core/file.hpp"
@@ -181,8 +182,8 @@ inline std::string config_with(const model_config_file& config,
     std::size_t end = text.rfind('}');  // of the object that the whole text is
     while (end > 0 && std::string_view{" \t\r\n"}.find(text[end - 1]) != std::string_view::npos)
         --end;
-    return text.substr(0, end) + ",\n  \"quantization_config\": " +
-           detail::indented(quantization, 1) + "\n}\n";
+    return text.substr(0, end) +
+           ",\n  \"quantization_config\": " + detail::indented(quantization, 1) + "\n}\n";
 }
 
 /// model.safetensors.index.json
@@ -191,8 +192,8 @@ inline std::string index_of(const quantize_plan& plan) {
     for (const planned_file& file : plan.files)
         for (const planned_tensor& tensor : file.tensors)
             for (const tensor_form& part : tensor.parts) names[part.name] = file.name;
-    return detail::indented(boost::json::object{
-               {"metadata", {{"total_size", plan.written_bytes}}}, {"weight_map", names}}) +
+    return detail::indented(boost::json::object{{"metadata", {{"total_size", plan.written_bytes}}},
+                                                {"weight_map", names}}) +
            "\n";
 }
 
@@ -200,12 +201,13 @@ inline std::string index_of(const quantize_plan& plan) {
 /// Hidden files and weights of other formats are left out; which ones is logged.
 inline void carry_over_files(const std::filesystem::path& from, const std::filesystem::path& to,
                              const logger& log) {
-    static constexpr std::string_view weights[]{".safetensors", ".bin", ".pt", ".pth", ".gguf",
-                                                ".msgpack",     ".h5",  ".onnx"};
+    static constexpr std::string_view weights[]{".safetensors", ".bin",     ".pt", ".pth",
+                                                ".gguf",        ".msgpack", ".h5", ".onnx"};
     for (const auto& entry : std::filesystem::directory_iterator{from}) {
         const std::string name = entry.path().filename().string();
         const std::string extension = entry.path().extension().string();
-        if (name == "config.json" || name.ends_with(".index.json") || name.starts_with(".")) continue;
+        if (name == "config.json" || name.ends_with(".index.json") || name.starts_with("."))
+            continue;
         if (std::find(std::begin(weights), std::end(weights), extension) != std::end(weights)) {
             if (extension != ".safetensors") log.info(entry.path().string(), ": left out");
             continue;

@@ -103,9 +103,8 @@ void run(const apps::quantize_options& options) {
     apps::output_folder out{options.output, options.model_folder, options.overwrite};
     require_space(out.path(), plan.written_bytes);
     log.info("rounds ", plan.rounded, " of ", loaded.files->tensors().size(), " tensors, ",
-             apps::size_text(plan.read_bytes), " to ",
-             apps::size_text(plan.written_bytes), " in ", plan.files.size(),
-             plan.files.size() == 1 ? " file" : " files");
+             apps::size_text(plan.read_bytes), " to ", apps::size_text(plan.written_bytes), " in ",
+             plan.files.size(), plan.files.size() == 1 ? " file" : " files");
     apps::progress progress{loaded.files->tensors().size(), plan.read_bytes, log};
     apps::error_report report;
     file_writer writer{options, progress, report};
@@ -126,8 +125,7 @@ void run(const apps::quantize_options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    const auto options =
-        g4::apps::parse_quantize_options({argv + 1, argv + std::max(argc, 1)});
+    const auto options = g4::apps::parse_quantize_options({argv + 1, argv + std::max(argc, 1)});
     if (options.help) put(std::string{g4::apps::quantize_help});
     else run(options);
     return 0;

@@ -65,8 +65,8 @@ inline std::uint32_t number_flag(std::string_view flag, std::string_view value, 
     std::uint32_t out = 0;
     const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), out);
     if (failed != std::errc{} || end != value.data() + value.size() || out < least || out > most)
-        throw input_error{flag,  ": expected a number from ", least, " to ", most, ", got \"",
-                          value, "\""};
+        throw input_error{flag, ": expected a number from ", least, " to ", most, ", got \"", value,
+                          "\""};
     return out;
 }
 
@@ -119,7 +119,8 @@ inline quantize_options parse_quantize_options(std::span<const char* const> argu
     if (out.model_folder.empty())
         throw input_error{"g4-quantize: expected MODEL_DIR, got none; --help shows how to call it"};
     if (out.output.empty())
-        throw input_error{"-o: expected the folder to write, got none; --help shows how to call it"};
+        throw input_error{
+            "-o: expected the folder to write, got none; --help shows how to call it"};
     return out;
 }
 

@@ -65,8 +65,8 @@ inline output_folder::output_folder(const std::filesystem::path& wanted,
     std::error_code failed;
     std::filesystem::create_directories(partial_, failed);
     if (failed)
-        throw input_error{partial_.string(), ": expected a folder that can be made, got: ",
-                          failed.message()};
+        throw input_error{partial_.string(),
+                          ": expected a folder that can be made, got: ", failed.message()};
     lock();
     for (const auto& left : std::filesystem::directory_iterator{partial_})
         std::filesystem::remove_all(left.path());
@@ -84,8 +84,8 @@ inline void output_folder::refuse_wrong_place(const std::filesystem::path& sourc
         throw input_error{"-o: expected a folder that is new or empty, got ", wanted_.string(),
                           ", which holds something; choose another, or add --overwrite"};
     if (!std::filesystem::exists(wanted_ / "config.json"))
-        throw input_error{"--overwrite: expected a model folder to replace, got ",
-                          wanted_.string(), ", which has no config.json"};
+        throw input_error{"--overwrite: expected a model folder to replace, got ", wanted_.string(),
+                          ", which has no config.json"};
 }
 
 inline void output_folder::lock() {
@@ -94,10 +94,10 @@ inline void output_folder::lock() {
     const int reason = errno;
     if (lock_ >= 0) ::close(lock_);
     lock_ = -1;
-    throw input_error{partial_.string(), reason == EWOULDBLOCK
-                                             ? ": is being written by another g4-quantize"
-                                             : std::string{": cannot be locked: "} +
-                                                   std::strerror(reason)};
+    throw input_error{partial_.string(),
+                      reason == EWOULDBLOCK
+                          ? ": is being written by another g4-quantize"
+                          : std::string{": cannot be locked: "} + std::strerror(reason)};
 }
 
 inline void output_folder::publish() {

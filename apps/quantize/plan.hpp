@@ -79,9 +79,10 @@ class skip_patterns {
     void require_use() const {
         for (const rule& each : rules_)
             if (!each.used)
-                throw input_error{"--skip: expected a part of the name of a linear in the layers, "
-                                  "got \"",
-                                  each.text, "\"; g4-compile MODEL_DIR --tensors lists the names"};
+                throw input_error{
+                    "--skip: expected a part of the name of a linear in the layers, "
+                    "got \"",
+                    each.text, "\"; g4-compile MODEL_DIR --tensors lists the names"};
     }
 
   private:
@@ -117,9 +118,9 @@ inline void cut_into_files(quantize_plan& plan, std::vector<planned_tensor> tens
     };
     const std::size_t count = plan.files.size();
     for (std::size_t i = 0; i < count; ++i)
-        plan.files[i].name = count == 1 ? "model.safetensors"
-                                        : concat("model-", digits(i + 1), "-of-", digits(count),
-                                                 ".safetensors");
+        plan.files[i].name =
+            count == 1 ? "model.safetensors"
+                       : concat("model-", digits(i + 1), "-of-", digits(count), ".safetensors");
 }
 
 }  // namespace detail
@@ -146,8 +147,7 @@ class layer_linears {
     /// The linear that a stored tensor is, or null. The plan keeps what the model does not declare.
     const weight* find(const stored_tensor& stored, quantize_plan& plan) const {
         const std::string name = rules_.canonical(stored.name);
-        if (const auto found = declared_.find(name); found != declared_.end())
-            return found->second;
+        if (const auto found = declared_.find(name); found != declared_.end()) return found->second;
         const std::optional<dtype> type = stored.type();
         if (!of_any_layer_.contains(without_number(name)) || stored.shape.size() != 2 || !type ||
             *type == dtype::i32)

@@ -33,9 +33,7 @@ class progress {
                   fixed(spent / share - spent), " s left");
     }
     void tensor_done() { ++done_tensors_; }
-    double seconds() const {
-        return std::chrono::duration<double>(clock::now() - start_).count();
-    }
+    double seconds() const { return std::chrono::duration<double>(clock::now() - start_).count(); }
 
   private:
     using clock = std::chrono::steady_clock;

@@ -33,9 +33,9 @@ class error_report {
         std::string out;
         for (std::size_t i = first; i < sorted.size(); ++i) {
             const std::string error = percent(sorted[i].error);
-            out += concat("  ", std::string(error.size() < 8 ? 8 - error.size() : 0, ' '), error,
-                          "  ", sorted[i].name, " [", sorted[i].rows, ", ", sorted[i].columns,
-                          "]\n");
+            out +=
+                concat("  ", std::string(error.size() < 8 ? 8 - error.size() : 0, ' '), error, "  ",
+                       sorted[i].name, " [", sorted[i].rows, ", ", sorted[i].columns, "]\n");
         }
         return out;
     }

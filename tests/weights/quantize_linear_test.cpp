@@ -62,7 +62,8 @@ std::string error_with(float value) {
 
 }  // namespace
 
-TEST_CASE("quantize_linear: every element reads back within half a step, and the error is as told") {
+TEST_CASE(
+    "quantize_linear: every element reads back within half a step, and the error is as told") {
     for (const int4_rounding rounding : {int4_rounding::plain, int4_rounding::search}) {
         const plain_linear linear{dtype::bf16, 64, 256};
         const int4_linear got = quantize_linear(linear.view, "w", 128, rounding, 2);
@@ -72,8 +73,8 @@ TEST_CASE("quantize_linear: every element reads back within half a step, and the
         for (std::int64_t r = 0; r < 64; ++r)
             for (std::int64_t c = 0; c < 256; ++c) {
                 const double off = linear.at(r, c) - value_of(got, 64, 128, r, c);
-                const double step = std::abs(f16_to_float(
-                    got.scales[static_cast<std::size_t>(c / 128 * 64 + r)]));
+                const double step =
+                    std::abs(f16_to_float(got.scales[static_cast<std::size_t>(c / 128 * 64 + r)]));
                 // plain rounding cuts off nothing beyond the step that +8 lacks
                 if (rounding == int4_rounding::plain) CHECK(std::abs(off) <= 1.01 * step);
                 error += off * off;
@@ -126,16 +127,19 @@ TEST_CASE("quantize_linear: the vectors of this processor and the plain ones rou
 }
 
 TEST_CASE("quantize_linear: a weight that cannot be rounded is named") {
-    CHECK(error_with(std::numeric_limits<float>::quiet_NaN()) ==
-          "layers.0.up: expected finite weights below 524160, an eighth of which fits an fp16 scale, "
-          "got nan at row 5, column 33; keep this linear plain with --skip");
-    CHECK(error_with(-std::numeric_limits<float>::infinity()).find("got -inf at row 5, column 33") !=
-          std::string::npos);
+    CHECK(
+        error_with(std::numeric_limits<float>::quiet_NaN()) ==
+        "layers.0.up: expected finite weights below 524160, an eighth of which fits an fp16 scale, "
+        "got nan at row 5, column 33; keep this linear plain with --skip");
+    CHECK(
+        error_with(-std::numeric_limits<float>::infinity()).find("got -inf at row 5, column 33") !=
+        std::string::npos);
     CHECK(error_with(524160.0f).find("got 524160 at row 5") != std::string::npos);
     CHECK(error_with(524159.0f) == "no error");
 }
 
-TEST_CASE("quantize_linear: linears pack when both sizes are multiples of 32 and inputs of the group") {
+TEST_CASE(
+    "quantize_linear: linears pack when both sizes are multiples of 32 and inputs of the group") {
     CHECK(packs_as_int4(2048, 2560, 128));
     CHECK(packs_as_int4(32, 96, 32));
     CHECK_FALSE(packs_as_int4(48, 192, 32));

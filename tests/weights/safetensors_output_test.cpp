@@ -44,14 +44,17 @@ TEST_CASE("safetensors_output: tensors read back, whatever the order and the pie
     CHECK(read.find("words")->shape == std::vector<std::int64_t>{2, 1});
 }
 
-TEST_CASE("safetensors_output: each tensor lies at a multiple of its element, whatever came before") {
+TEST_CASE(
+    "safetensors_output: each tensor lies at a multiple of its element, whatever came before") {
     const scratch_folder folder;
     std::vector<tensor_form> forms;
     const std::string_view types[]{"BF16", "I32", "U8", "F32", "F16", "I64"};
     const std::uint64_t widths[]{2, 4, 1, 4, 2, 8};
     for (std::size_t i = 0; i < 30; ++i)
-        forms.push_back({concat("t", i), std::string{types[i % 6]},
-                         {static_cast<std::int64_t>(i % 5 + 1)}, widths[i % 6] * (i % 5 + 1)});
+        forms.push_back({concat("t", i),
+                         std::string{types[i % 6]},
+                         {static_cast<std::int64_t>(i % 5 + 1)},
+                         widths[i % 6] * (i % 5 + 1)});
     safetensors_output out{folder / "model.safetensors", forms};
     for (const tensor_form& form : forms)
         out.write(form.name, bytes_of_text(std::string(form.bytes, 'x')));
@@ -75,7 +78,8 @@ TEST_CASE("safetensors_output: a folder that is missing is named") {
     CHECK(wrong == "/nowhere/at/all/x: cannot be made: No such file or directory");
 }
 
-TEST_CASE("safetensors_output: our own mistakes show: too many bytes, too few, another name, twice") {
+TEST_CASE(
+    "safetensors_output: our own mistakes show: too many bytes, too few, another name, twice") {
     const scratch_folder folder;
     const tensor_form form{"a", "U8", {4}, 4};
     safetensors_output out{folder / "x", {form}};

@@ -95,9 +95,16 @@ inline void widen_row(const weight& from, std::size_t row, std::string_view wher
     for (std::size_t i = 0; i < columns; ++i) fits &= std::abs(out[i]) < int4_weight_limit;
     for (std::size_t i = 0; !fits && i < columns; ++i)
         if (!(std::abs(out[i]) < int4_weight_limit))
-            throw input_error{where, ": expected finite weights below ", int4_weight_limit,
-                              ", an eighth of which fits an fp16 scale, got ", out[i], " at row ",
-                              row, ", column ", i, "; keep this linear plain with --skip"};
+            throw input_error{where,
+                              ": expected finite weights below ",
+                              int4_weight_limit,
+                              ", an eighth of which fits an fp16 scale, got ",
+                              out[i],
+                              " at row ",
+                              row,
+                              ", column ",
+                              i,
+                              "; keep this linear plain with --skip"};
 }
 
 }  // namespace detail
@@ -122,8 +129,8 @@ inline int4_linear quantize_linear(const weight& from, std::string_view where, s
         for (std::size_t first = begin; first < end; first += block) {
             for (std::size_t k = 0; k < block; ++k) {
                 detail::widen_row(from, first + k, where, row.data());
-                detail::int4_row work{row.data(), columns,     size, rounding, &packed[k * words],
-                                      scales.data()};
+                detail::int4_row work{row.data(),         columns,      size, rounding,
+                                      &packed[k * words], scales.data()};
                 detail::round_row(work);
                 errors[first + k] = work.error;
                 energies[first + k] = work.energy;

@@ -47,7 +47,8 @@ inline boost::json::object safetensors_header(std::span<const tensor_form> tenso
 /// tensors are written in any order, each in one piece or many.
 class safetensors_output {
   public:
-    /// Errors: input_error when the file is there already or cannot be written, a full disk included.
+    /// Errors: input_error when the file is there already or cannot be written, a full disk
+    /// included.
     safetensors_output(const std::filesystem::path& file, std::vector<tensor_form> tensors);
     safetensors_output(const safetensors_output&) = delete;
     safetensors_output& operator=(const safetensors_output&) = delete;
@@ -65,7 +66,11 @@ class safetensors_output {
         std::uint64_t at = 0, left = 0;
     };
     [[noreturn]] void fail(std::string_view what, int reason) const {
-        throw input_error{file_, ": cannot be ", what, ": ", std::strerror(reason),
+        throw input_error{file_,
+                          ": cannot be ",
+                          what,
+                          ": ",
+                          std::strerror(reason),
                           reason == ENOSPC ? "; free some space, or write to another disk" : ""};
     }
     void write_at(std::uint64_t at, std::span<const std::byte> bytes);
