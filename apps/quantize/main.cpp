@@ -87,7 +87,8 @@ void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
     const auto space = std::filesystem::space(folder, failed);
     if (!failed && space.available < bytes)
         throw input_error{folder.string(), ": expected ", apps::size_text(bytes),
-                          " of free disk, got ", apps::size_text(space.available)};
+                          " of free disk, got ", apps::size_text(space.available),
+                          "; free some, or write to another disk"};
 }
 
 void run(const apps::quantize_options& options) {
@@ -96,11 +97,10 @@ void run(const apps::quantize_options& options) {
     }};
     const apps::model_config_file config = apps::read_model_config(options.model_folder);
     apps::refuse_quantized(config);
+    apps::output_folder out{options.output, options.model_folder, options.overwrite};
     const apps::loaded_weights loaded = apps::load_weights(config, log);
     for (const stored_tensor& tensor : loaded.files->tensors()) release_pages(tensor.data);
     const apps::quantize_plan plan = apps::plan_quantization(config, loaded, options, log);
-
-    apps::output_folder out{options.output, options.model_folder, options.overwrite};
     require_space(out.path(), plan.written_bytes);
     log.info("rounds ", plan.rounded, " of ", loaded.files->tensors().size(), " tensors, ",
              apps::size_text(plan.read_bytes), " to ", apps::size_text(plan.written_bytes), " in ",

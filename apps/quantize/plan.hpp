@@ -209,7 +209,8 @@ inline quantize_plan plan_quantization(const model_config_file& config,
     skip.require_use();
     if (out.rounded == 0)
         throw input_error{config.folder.string(), ": expected a linear to round, got ",
-                          out.plain.size(), " that all stay plain"};
+                          out.plain.size(), " that all stay plain",
+                          options.group == 128 ? "; small models need --group 32" : ""};
     detail::cut_into_files(out, std::move(tensors));
     return out;
 }

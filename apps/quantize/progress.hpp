@@ -14,7 +14,7 @@ inline std::string size_text(std::uint64_t bytes) {
     return count < 1e9 ? fixed(count / 1e6, 1) + " MB" : fixed(count / 1e9, 2) + " GB";
 }
 
-/// Reports each second at most, and the end: tensors, bytes read, and the time that is left if the
+/// Reports every other second: tensors, bytes read, and the time that is left if the
 /// rest takes as long a byte.
 class progress {
   public:
@@ -24,7 +24,7 @@ class progress {
     void read(std::uint64_t bytes) {
         done_bytes_ += bytes;
         const clock::time_point now = clock::now();
-        if (now - last_ < std::chrono::seconds{1} || done_bytes_ == bytes_) return;
+        if (now - last_ < std::chrono::seconds{2} || done_bytes_ == bytes_) return;
         last_ = now;
         const double spent = std::chrono::duration<double>(now - start_).count();
         const double share = static_cast<double>(done_bytes_) / static_cast<double>(bytes_);
