@@ -197,25 +197,32 @@ inline std::string index_of(const quantize_plan& plan) {
            "\n";
 }
 
-/// Copies what neither holds weights nor says how they are stored: tokenizer, templates, licence.
-/// Hidden files and weights of other formats are left out; which ones is logged.
+/// What is written anew: config.json, the index, and the files that hold the weights.
+inline std::set<std::filesystem::path> replaced_files(const model_config_file& config,
+                                                      const checkpoint& files) {
+    std::set<std::filesystem::path> out{config.folder / "config.json",
+                                        config.folder / "model.safetensors.index.json"};
+    for (const stored_tensor& tensor : files.tensors()) out.insert(tensor.file);
+    return out;
+}
+
+/// Copies a folder without the files that are replaced. Hidden entries and weights that are not the
+/// checkpoint's, other formats above all, are left out, and logged.
 inline void carry_over_files(const std::filesystem::path& from, const std::filesystem::path& to,
-                             const logger& log) {
-    static constexpr std::string_view weights[]{".safetensors", ".bin",     ".pt", ".pth",
-                                                ".gguf",        ".msgpack", ".h5", ".onnx"};
+                             const std::set<std::filesystem::path>& replaced, const logger& log) {
+    static constexpr std::string_view weights[]{".safetensors", ".bin",  ".pt", ".pth",
+                                                ".gguf",        ".onnx", ".h5", ".msgpack"};
     for (const auto& entry : std::filesystem::directory_iterator{from}) {
+        if (replaced.contains(entry.path())) continue;
         const std::string name = entry.path().filename().string();
         const std::string extension = entry.path().extension().string();
-        if (name == "config.json" || name.ends_with(".index.json") || name.starts_with("."))
-            continue;
-        if (std::find(std::begin(weights), std::end(weights), extension) != std::end(weights)) {
-            if (extension != ".safetensors") log.info(entry.path().string(), ": left out");
-            continue;
-        }
         std::error_code failed;
-        if (entry.is_directory() && !entry.is_symlink()) {
+        if (name.starts_with(".") || name.ends_with(".index.json") ||
+            std::find(std::begin(weights), std::end(weights), extension) != std::end(weights)) {
+            log.info(entry.path().string(), ": left out");
+        } else if (entry.is_directory() && !entry.is_symlink()) {
             std::filesystem::create_directory(to / name, failed);
-            if (!failed) carry_over_files(entry.path(), to / name, log);
+            if (!failed) carry_over_files(entry.path(), to / name, replaced, log);
         } else if (entry.is_regular_file()) {  // also through the links of a download cache
             std::filesystem::copy_file(entry.path(), to / name, failed);
         } else {

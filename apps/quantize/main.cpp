@@ -86,8 +86,11 @@ void require_space(const std::filesystem::path& folder, std::uint64_t bytes) {
     std::error_code failed;
     const auto space = std::filesystem::space(folder, failed);
     if (!failed && space.available < bytes)
-        throw input_error{folder.string(), ": expected ", apps::size_text(bytes),
-                          " of free disk, got ", apps::size_text(space.available),
+        throw input_error{folder.string(),
+                          ": expected ",
+                          apps::size_text(bytes),
+                          " of free disk, got ",
+                          apps::size_text(space.available),
                           "; free some, or write to another disk"};
 }
 
@@ -109,7 +112,8 @@ void run(const apps::quantize_options& options) {
     apps::error_report report;
     file_writer writer{options, progress, report};
     for (const apps::planned_file& file : plan.files) writer.write(out.path(), file);
-    apps::carry_over_files(config.folder, out.path(), log);
+    apps::carry_over_files(config.folder, out.path(), apps::replaced_files(config, *loaded.files),
+                           log);
     write_configs(out.path(), config, plan, options);
     if (!options.report.empty())
         apps::detail::write_file(

@@ -98,6 +98,8 @@ def plain(tmp_path_factory):
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     (folder / "assets").mkdir()
     (folder / "assets" / "picture.txt").write_text("a picture")
+    (folder / "assets" / "config.json").write_text("{}")
+    (folder / "assets" / "other.safetensors").write_text("of another model")
     (folder / ".cache").mkdir()
     (folder / "pytorch_model.bin").write_text("other weights")
     return folder
@@ -130,8 +132,12 @@ def test_what_is_not_rounded_is_carried_over(plain, tmp_path, layout):
             assert name not in after
         else:
             assert after[name].tobytes() == values.tobytes() and after[name].shape == values.shape
-    for name in ("tokenizer.json", "generation_config.json", "chat_template.jinja", "assets/picture.txt"):
+    for name in (
+        *("tokenizer.json", "generation_config.json", "chat_template.jinja"),
+        *("assets/picture.txt", "assets/config.json"),
+    ):
         assert (out / name).read_bytes() == (plain / name).read_bytes()
+    assert not (out / "assets/other.safetensors").exists()
     beside = {"auto-round": "quantization_config.json", "gptq": "quantize_config.json"}[layout]
     assert {path.name for path in out.iterdir()} == {
         *("assets", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors"),
