@@ -21,6 +21,12 @@ inline std::vector<token_list> random_prompts(int count, int length, std::int32_
     return out;
 }
 
+/// A sequence that is known from end to end: how likely is each of its tokens from `scored` on?
+struct scored_sequence {
+    token_list tokens;
+    std::int32_t scored = 1;  // from 1 on: the first token follows nothing
+};
+
 /// As many of `wish` sequences as the caches have room for. A step that is returned lives until
 /// the next one is asked for; steps are submitted in the order in which they were asked for.
 ///   rewinds  pages are kept so that rewind() may go back to where decoding began
@@ -84,6 +90,37 @@ class lockstep_batch {
             token_ids_.insert(token_ids_.end(), tokens[i].begin(), tokens[i].end());
             const auto count = static_cast<std::int32_t>(tokens[i].size());
             add_rows(i, count, std::min(wanted, count), how);
+        }
+        return built();
+    }
+
+    /// The next rows of known sequences, as many as a step takes: each scored token is given to the
+    /// row before it. Log-probabilities come back in the order of sequences and their tokens. No
+    /// rows: all are in.
+    step score(const std::vector<scored_sequence>& sequences) {
+        begin();
+        std::int32_t room = reserved_.rows;
+        for (std::size_t i = 0; i < sequences.size() && room > 0; ++i) {
+            const auto& [tokens, scored] = sequences[i];
+            const std::int32_t past = sequences_[i].past;
+            const std::int32_t left = static_cast<std::int32_t>(tokens.size()) - 1 - past;
+            if (left == 0) continue;
+            const std::int32_t unwanted = std::max(0, scored - 1 - past);
+            const std::int32_t may_want =
+                reserved_.wanted - static_cast<std::int32_t>(wanted_.size());
+            if (unwanted + may_want == 0) break;
+            const std::int32_t rows = pool_.rows_that_fit(
+                sequences_[i].pages, past, std::min({room, left, unwanted + may_want}));
+            if (past == 0) started_.push_back({static_cast<std::int32_t>(i), tokens});
+            token_ids_.insert(token_ids_.end(), tokens.begin() + past,
+                              tokens.begin() + past + rows);
+            add_rows(i, rows, std::max(0, rows - unwanted), {.top_logprobs = 0});
+            std::int32_t end = past + rows + 1;
+            for (std::int32_t k = 0; k < rows - unwanted; ++k)
+                wanted_[wanted_.size() - 1 - static_cast<std::size_t>(k)].given =
+                    tokens[static_cast<std::size_t>(--end)];
+            room -= rows;
+            if (rows < left) break;  // what follows comes back behind the rest of this one
         }
         return built();
     }

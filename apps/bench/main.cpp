@@ -1,5 +1,6 @@
-// g4-bench: times a model folder on this machine and holds it against the memory's limit.
+// g4-bench: times a model folder beside the limit of the machine's memory, or scores texts with it.
 #include "apps/bench/device_read_limit.hpp"
+#include "apps/bench/measure_perplexity.hpp"
 #include "apps/bench/options.hpp"
 #include "apps/bench/read_limit.hpp"
 #include "apps/bench/report_sweep.hpp"
@@ -25,6 +26,16 @@ std::string processor_name() {
 void show_progress(int done, int all) {
     std::fprintf(stderr, "\rg4-bench: %d of %d%s", done, all, done == all ? "\n" : "");
     std::fflush(stderr);
+}
+
+/// Twice a second, and at the end.
+apps::progress show_now_and_then() {
+    return [last = apps::bench_clock::time_point{}](int done, int all) mutable {
+        const auto now = apps::bench_clock::now();
+        if (done < all && apps::seconds_between(last, now) < 0.5) return;
+        last = now;
+        show_progress(done, all);
+    };
 }
 
 apps::sweep_sizes sweep_sizes_of(const apps::bench_options& o) {
@@ -155,22 +166,54 @@ class bench_run {
     apps::bench_setting setting_;
 };
 
+/// Before long work, not behind it. Errors: input_error naming the flag.
+void check_writable(std::string_view flag, const std::string& to) {
+    if (!to.empty() && !std::ofstream{to, std::ios::app})
+        throw input_error{flag, ": cannot write ", to};
+}
+void write_json(std::string_view flag, const std::string& to, const boost::json::object& value) {
+    if (to.empty()) return;
+    std::ofstream file{to};
+    file << boost::json::serialize(value) << "\n";
+    if (!file) throw input_error{flag, ": cannot write ", to};
+}
+
+apps::report_text measure_perplexity(const apps::bench_options& o, const logger& log) {
+    apps::perplexity_work work = apps::prepare_perplexity(o);
+    apps::run_options how = run_options_of(o);
+    how.max_model_len = work.setting.context;
+    how.max_num_seqs = work.most_windows();
+    how.max_num_batched_tokens.reset();
+    if (o.max_num_batched_tokens > 0) how.max_num_batched_tokens = o.max_num_batched_tokens;
+    how.max_wanted_rows = apps::wanted_rows_of_a_step;
+    const apps::running_model model = apps::start_model(o.model_folder, how, log);
+    const bool on_gpu = model.device != "cpu";
+    work.setting.machine = on_gpu ? model.device
+                                  : concat(processor_name(), ", ", model.threads, " threads");
+    const auto results = apps::score_texts(*model.runs, work, on_gpu ? 2 : 1, show_now_and_then());
+    write_json("--logprobs", o.logprobs_file, apps::logprobs_json(work.setting, results));
+    return apps::report_perplexity(work.setting, results);
+}
+
 void run(const apps::bench_options& options) {
     const logger log{[](log_level level, const std::string& line) {
         if (level != log_level::debug) std::fprintf(stderr, "g4-bench: %s\n", line.c_str());
     }};
-    const apps::report_text report = bench_run{options, log}.measure();
+    check_writable("--json", options.json_file);
+    check_writable("--logprobs", options.logprobs_file);
+    const apps::report_text report = options.runs == mode::perplexity
+                                         ? measure_perplexity(options, log)
+                                         : bench_run{options, log}.measure();
     std::printf("%s", report.table.c_str());
-    if (options.json_file.empty()) return;
-    std::ofstream file{options.json_file};
-    file << boost::json::serialize(report.json) << "\n";
-    if (!file) throw input_error{"--json: cannot write ", options.json_file};
+    write_json("--json", options.json_file, report.json);
 }
 }  // namespace
 
 int main(int argc, char** argv) try {
     const auto options = apps::parse_bench_options({argv + 1, argv + std::max(argc, 1)});
-    if (options.help) std::printf("%s", std::string{apps::bench_help}.c_str());
+    const bool of_perplexity = options.runs == mode::perplexity;
+    if (options.help)
+        std::printf("%s", of_perplexity ? apps::perplexity_help.data() : apps::bench_help.data());
     else run(options);
     return 0;
 } catch (const input_error& error) {

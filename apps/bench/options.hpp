@@ -1,5 +1,6 @@
 // The command line of g4-bench.
 #pragma once
+#include "apps/bench/help.hpp"
 #include "g4/core/error.hpp"
 #include <algorithm>
 #include <charconv>
@@ -11,7 +12,7 @@
 namespace g4::apps {
 
 struct bench_options {
-    enum class mode { latency, throughput, sweep } runs = mode::latency;
+    enum class mode { latency, throughput, sweep, perplexity } runs = mode::latency;
     std::string model_folder, json_file;
     std::string device = "auto", activations = "exact", load_format = "auto";
     std::string cuda_driver = "libcuda.so.1";
@@ -22,57 +23,11 @@ struct bench_options {
     std::vector<int> prompts{128, 512, 2048, 8192, 16384};
     int max_prefill_tokens = 600'000;
     int seed = 0;
+    std::vector<std::string> texts;    // these four: perplexity
+    int context = 0, stride = 0;       // 0: the default
+    std::string logprobs_file;
     bool breakdown = false, help = false;
 };
-
-inline constexpr std::string_view bench_help =
-    R"(g4-bench: how fast a model runs here, beside what the machine's memory allows.
-
-usage: g4-bench latency|throughput|sweep MODEL_DIR [flags]
-
-  latency      one batch that runs in step: time of a prefill and of each decoded token
-  throughput   many requests through the engine: tokens a second in all
-  sweep        one start, then tables in Markdown: decode by context and batch, prefill by length
-
-  --input-len N               tokens of each prompt (512)
-  --output-len N              tokens to generate (32)
-  --batch-size N              latency: sequences side by side (1)
-  --num-iters N               latency, and prompts of a sweep: repeats, of which medians are
-                              taken (3)
-  --num-prompts N             throughput: requests (64)
-  --max-num-seqs N            throughput: requests that run at once (64)
-  --contexts N,N,...          sweep: tokens in the caches (128,1024,4096,16384)
-  --batches N,N,...           sweep: sequences side by side (1,8,32,64,128)
-  --prompts N,N,...           sweep: tokens of a prompt (128,512,2048,8192,16384)
-  --max-prefill-tokens N      sweep: leaves out batches of a context that take more to fill
-                              (600000)
-  --breakdown                 on a GPU, latency and sweep: every launch timed alone, summed by
-                              kernel and grid; a sweep prints that in place of its tables
-  --max-num-batched-tokens N  rows of a step, as in g4-serve (512, on a GPU 4096; sweep 8192)
-  --device auto|cpu|cuda      where to run; auto takes a GPU when there is one
-  --threads N                 of the CPU back end; 0: all that this process may use
-  --activations exact|int8    what activations keep in int4 linears of the CPU: 16 bits, or 8
-                              (exact)
-  --load-format auto|dummy    dummy: weights of the config's sizes are made up, none are read
-  --cuda-driver FILE          the driver's library (libcuda.so.1)
-  --seed N                    of the prompts (0)
-  --json FILE                 also writes what was measured
-
-The share of the limit is bytes that the plan says a step must read, over the time that it took,
-over the read bandwidth that the same run measures, the better of before and behind: of all
-threads on the CPU, of a kernel with 16-byte loads on a GPU.
-
-A decode step is timed as it is served: from one result to the next, on a GPU with two steps in
-flight, the second of which takes its tokens from the first. Its contexts are really prefilled.
-A prefill is timed from its submission to its token. Operations are those of the linears, counted
-as they ran, and as if all rows ran through all layers.
-
-examples:
-  g4-bench latency models/gemma4/nano/autoround
-  g4-bench latency ~/gemma-4-E4B-it --input-len 1024 --batch-size 64 --breakdown
-  g4-bench throughput ~/gemma-4-E4B-it --num-prompts 32 --json result.json
-  g4-bench sweep ~/gemma-4-E4B-it --contexts 1024,4096 --batches 1,64 --json sweep.json
-)";
 
 namespace detail {
 
@@ -114,6 +69,8 @@ inline bool take_bench_number(bench_options& out, std::string_view flag, std::st
         {"--max-num-seqs", &bench_options::max_num_seqs, 1},
         {"--max-num-batched-tokens", &bench_options::max_num_batched_tokens, 1},
         {"--max-prefill-tokens", &bench_options::max_prefill_tokens, 1},
+        {"--context", &bench_options::context, 2},
+        {"--stride", &bench_options::stride, 1},
         {"--threads", &bench_options::threads, 0},
         {"--seed", &bench_options::seed, 0}};
     for (const number_flag& n : numbers)
@@ -144,9 +101,39 @@ inline void take_bench_flag(bench_options& out, std::string_view flag, std::stri
         out.load_format = bench_choice(flag, value, "auto", "dummy");
     } else if (flag == "--json") {
         out.json_file = value;
+    } else if (flag == "--logprobs") {
+        out.logprobs_file = value;
+    } else if (flag == "--text") {
+        out.texts.emplace_back(value);
     } else {
         throw input_error{flag, ": unknown flag; g4-bench --help lists the flags"};
     }
+}
+
+inline void check_bench_mode(bench_options& out, std::string_view mode) {
+    using modes = bench_options::mode;
+    if (mode == "throughput") out.runs = modes::throughput;
+    else if (mode == "sweep") out.runs = modes::sweep;
+    else if (mode == "perplexity") out.runs = modes::perplexity;
+    else if (mode != "latency")
+        throw input_error{"expected latency, throughput, sweep or perplexity, got \"", mode,
+                          "\"; g4-bench --help shows the usage"};
+    if (out.model_folder.empty()) throw input_error{"expected a MODEL_DIR, got none"};
+    if (out.breakdown && out.runs != modes::latency && out.runs != modes::sweep)
+        throw input_error{"--breakdown: expected latency or sweep, got ", mode};
+    if (out.runs != modes::perplexity) {
+        for (const auto& [flag, given] :
+             {std::pair{"--text", !out.texts.empty()}, {"--context", out.context != 0},
+              {"--stride", out.stride != 0}, {"--logprobs", !out.logprobs_file.empty()}})
+            if (given) throw input_error{flag, ": expected perplexity, got ", mode};
+        return;
+    }
+    if (out.texts.empty())
+        throw input_error{"--text: expected a file, got none; g4-bench perplexity --help says ",
+                          "what is measured"};
+    if (out.load_format == "dummy")
+        throw input_error{"--load-format: expected auto, since weights that are made up predict ",
+                          "nothing, got dummy"};
 }
 
 }  // namespace detail
@@ -159,6 +146,7 @@ inline bench_options parse_bench_options(std::span<const char* const> arguments)
         const std::string_view argument = arguments[i];
         if (argument == "--help" || argument == "-h") {
             out.help = true;
+            if (mode == "perplexity") out.runs = bench_options::mode::perplexity;
             return out;
         }
         if (!argument.starts_with("--")) {
@@ -180,14 +168,7 @@ inline bench_options parse_bench_options(std::span<const char* const> arguments)
         detail::take_bench_flag(out, flag, equals == argument.npos ? arguments[++i]
                                                                    : argument.substr(equals + 1));
     }
-    if (mode == "throughput") out.runs = bench_options::mode::throughput;
-    else if (mode == "sweep") out.runs = bench_options::mode::sweep;
-    else if (mode != "latency")
-        throw input_error{"expected latency, throughput or sweep, got \"", mode,
-                          "\"; g4-bench --help shows the usage"};
-    if (out.model_folder.empty()) throw input_error{"expected a MODEL_DIR, got none"};
-    if (out.breakdown && out.runs == bench_options::mode::throughput)
-        throw input_error{"--breakdown: expected latency or sweep, got throughput"};
+    detail::check_bench_mode(out, mode);
     return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "apps/bench/lockstep.hpp"
 #include <chrono>
+#include <functional>
 
 namespace g4::apps {
 
@@ -19,7 +20,10 @@ inline double median(std::vector<double> values) {
 
 class step_line {
   public:
-    step_line(executor& on, int in_flight) : executor_{on}, in_flight_{in_flight} {}
+    using take = std::function<void(const step_result&)>;
+    /// `each` is called with every step's result, in order.
+    step_line(executor& on, int in_flight, take each = {})
+        : executor_{on}, in_flight_{in_flight}, each_{std::move(each)} {}
     ~step_line() {
         try {
             drain();
@@ -46,10 +50,12 @@ class step_line {
         const step_result result = executor_.wait();
         ends_.push_back(bench_clock::now());
         for (const token_logprob& t : result.sampled) failed_rows_ += t.token < 0 ? 1 : 0;
+        if (each_) each_(result);
     }
 
     executor& executor_;
     int in_flight_, waiting_ = 0, failed_rows_ = 0;
+    take each_;
     std::vector<bench_clock::time_point> ends_;
 };
 
