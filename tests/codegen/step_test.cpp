@@ -54,7 +54,8 @@ TEST_CASE("step: tables hold cos and sin of the f32 angle; padded rows turn by n
         {1, 2, 3, 4},
         {0},
         {0, 17, 131071, -1},
-        {g4::bound_rope{1e4, 1, 1, 256}.frequencies(), g4::bound_rope{1e6, 0.25, 1, 512}.frequencies(),
+        {g4::bound_rope{1e4, 1, 1, 256}.frequencies(),
+         g4::bound_rope{1e6, 0.25, 1, 512}.frequencies(),
          g4::bound_rope{1e4, 1, 8, 18}.frequencies()}};
     std::vector<std::vector<float>> values;
     run(c, values);

@@ -1,5 +1,5 @@
-// A checkpoint of the real size against transformers in f32, on any back end. Needs one and what was
-// recorded of it: G4_LARGE_CHECKPOINT and G4_LARGE_GOLDEN, of tools/reference/large.py.
+// A checkpoint of the real size against transformers in f32, on any back end. Needs one, and what
+// was recorded of it: G4_LARGE_CHECKPOINT and G4_LARGE_GOLDEN, of tools/reference/large.py.
 #pragma once
 #include "apps/start_model.hpp"
 #include "tests/support/parity_run.hpp"
@@ -75,7 +75,8 @@ inline likeliest run(const large_case& s, int chunk, int count, std::size_t sing
         const std::size_t rows = std::min(static_cast<std::size_t>(chunk), end - past);
         const auto begin = all.begin() + static_cast<std::ptrdiff_t>(past);
         const std::int32_t token =
-            advance(batch, out, s.model.runs->reserved().wanted, count, {begin, begin + static_cast<std::ptrdiff_t>(rows)},
+            advance(batch, out, s.model.runs->reserved().wanted, count,
+                    {begin, begin + static_cast<std::ptrdiff_t>(rows)},
                     static_cast<std::int32_t>(past));
         past += rows;
         if (past >= s.prompt.tokens.size()) chosen.push_back(token);

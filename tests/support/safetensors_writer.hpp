@@ -2,6 +2,7 @@
 #pragma once
 #include "g4/core/dtype.hpp"
 #include "g4/core/error.hpp"
+#include "g4/weights/safetensors_output.hpp"
 #include <bit>
 #include <boost/json.hpp>
 #include <cstddef>
@@ -132,17 +133,10 @@ class safetensors_writer {
 
     /// The header as text; a test may change it and join it with data() itself.
     boost::json::object header() const {
-        boost::json::object out;
-        out["__metadata__"] = {{"format", "pt"}};
-        std::uint64_t at = 0;
-        for (const written_tensor& tensor : tensors_) {
-            const std::uint64_t end = at + tensor.data.size();
-            out[tensor.name] = {{"dtype", tensor.type},
-                                {"shape", boost::json::value_from(tensor.shape)},
-                                {"data_offsets", {at, end}}};
-            at = end;
-        }
-        return out;
+        std::vector<tensor_form> forms;
+        for (const written_tensor& tensor : tensors_)
+            forms.push_back({tensor.name, tensor.type, tensor.shape, tensor.data.size()});
+        return safetensors_header(forms);
     }
     std::string data() const {
         std::string out;

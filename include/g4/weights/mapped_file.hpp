@@ -3,6 +3,7 @@
 #include "g4/core/error.hpp"
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -63,5 +64,15 @@ class mapped_file {
     void* memory_ = MAP_FAILED;
     std::size_t size_ = 0;
 };
+
+/// Mapped bytes that will not be read again soon count no longer as memory of this process; what
+/// is read all the same comes from the file anew.
+inline void release_pages(std::span<const std::byte> mapped) {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = reinterpret_cast<std::uintptr_t>(mapped.data()) & ~(page - 1);
+    const auto end = reinterpret_cast<std::uintptr_t>(mapped.data() + mapped.size());
+    // a part page at the end goes too: the pages are the file's, so nothing can be lost
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
 
 }  // namespace g4

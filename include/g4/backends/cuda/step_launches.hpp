@@ -72,7 +72,8 @@ template <launch_sink Sink> class step_launches {
             c_.at.buffers[static_cast<std::size_t>(at - c_.planned.buffers.begin())];
         if (logits.element_bytes != 4)
             throw input_error{"cuda: the model's result: expected f32 logits (softcap or a ",
-                              "linear to f32{} gives them), got elements of ", logits.element_bytes, " bytes"};
+                              "linear to f32{} gives them), got elements of ",
+                              logits.element_bytes, " bytes"};
         g4k::sample_args args{};
         args.logits = reinterpret_cast<float*>(logits.data);
         args.logits_stride = logits.stride;
