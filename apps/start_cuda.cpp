@@ -60,7 +60,7 @@ cuda::cuda_options cuda_options_of(const run_options& options, std::int32_t long
     cuda::cuda_options out;
     out.rows = std::max(options.max_num_batched_tokens.value_or(4096), 1);
     out.sequences = std::max(options.max_num_seqs.value_or(256), 1);
-    out.wanted = options.max_wanted_rows.value_or(std::max(out.sequences, 256));
+    out.wanted = std::max(out.sequences, 256);
     out.longest = longest;
     out.replay = options.cuda_graphs;
     out.hopper = options.hopper_kernels;

@@ -29,8 +29,7 @@ void start_cpu(running_model& out, const run_options& options, const logger& log
     cpu::cpu_options cpu;
     cpu.rows = std::clamp(options.max_num_batched_tokens.value_or(512), 1, 512);
     cpu.sequences = options.max_num_seqs.value_or(64);
-    cpu.wanted =
-        std::min(cpu.rows, options.max_wanted_rows.value_or(std::max(cpu.sequences, 64)));
+    cpu.wanted = std::min(cpu.rows, std::max(cpu.sequences, 64));
     cpu.page_tokens = 16;
     const double free = available_memory();
     const kv_budget budget{.bytes = options.kv_cache_bytes.value_or(

@@ -17,9 +17,6 @@ struct run_options {
     std::optional<std::int32_t> max_model_len{};  // none: as long as model and memory allow
     std::optional<std::int32_t> max_num_seqs{};            // none: 64, on a GPU 256
     std::optional<std::int32_t> max_num_batched_tokens{};  // none: 512, on a GPU 4096
-    /// Rows of a step whose logits may be wanted, at most all. None: one for each sequence, and at
-    /// least 64, on a GPU 256.
-    std::optional<std::int32_t> max_wanted_rows{};
     /// none: on the CPU a quarter of the memory that is free, at most four GiB; on a GPU what
     /// gpu_memory_utilization leaves. Never more than all sequences need.
     std::optional<double> kv_cache_bytes{};

@@ -7,9 +7,6 @@ namespace g4::apps {
 
 /// Windows that go side by side: enough that the end of one shares a step with the next.
 inline constexpr std::int32_t windows_side_by_side = 16;
-/// Rows of a step that are scored: enough to read the weights seldom; their logits take 1 MiB each
-/// with the full vocabulary.
-inline constexpr std::int32_t wanted_rows_of_a_step = 256;
 
 /// Texts and protocol of a run, before anything large is loaded.
 struct perplexity_work {
@@ -62,7 +59,6 @@ inline run_options room_for(const perplexity_work& work, run_options how, int st
     how.max_num_seqs = work.most_windows();
     how.max_num_batched_tokens.reset();
     if (step_rows > 0) how.max_num_batched_tokens = step_rows;
-    how.max_wanted_rows = wanted_rows_of_a_step;
     return how;
 }
 
