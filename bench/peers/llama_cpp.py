@@ -18,13 +18,16 @@ speed       by the rules of g4-bench: prompts of random tokens in steps of at mo
             one step after the other, the first steps not counted. One prompt ahead of all goes
             uncounted. llama.cpp gets what is best for it: caches no larger than the window of a
             layer, weights repacked, flash attention where it chooses so.
-perplexity  the protocol of `g4-bench perplexity`, with llama.cpp's own tokenizer; the file is read
-            by `python3 -m tools.logprobs`.
+perplexity  the protocol of `g4-bench perplexity`, with llama.cpp's own tokenizer; with --tokens, those
+            of a file that g4-bench wrote, and how many of them llama.cpp would have chosen
+            otherwise. The file is read by `python3 -m tools.logprobs`.
 """
 
 import argparse
 import ctypes
 import datetime
+import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -212,9 +215,22 @@ def speed(chosen):
             json.dump(out, file)
 
 
-def score_text(model, name, begin_token, context, stride):
+def given_tokens(file, content, name):
+    """The tokens that another program made of the same text."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    for text in file["texts"]:
+        if text["sha256"] == sha256:
+            return text["tokens"]
+    raise SystemExit(f"--tokens: expected those of {name}, sha256 {sha256}, got none")
+
+
+def score_text(model, name, begin_token, context, stride, given):
     content, _ = logprobs.read_text(name)
     tokens = model.tokenize(content)
+    if given:
+        own, tokens = tokens, given_tokens(given, content, name)
+        differ = sum(a != b for a, b in itertools.zip_longest(own, tokens))
+        print(f"{name}: {differ} of {len(own)} tokens of llama.cpp's own differ", file=sys.stderr)
     windows = logprobs.windows_of(len(tokens), context, stride)
     out, started = [], time.perf_counter()
     for begin, scored, end in windows:
@@ -227,6 +243,7 @@ def score_text(model, name, begin_token, context, stride):
 
 def perplexity(chosen):
     stride = chosen.stride or chosen.context - 1
+    given = logprobs.read(chosen.tokens) if chosen.tokens else None
     model = Model(chosen.model, chosen.threads, (chosen.context + 255) // 256 * 256)
     begin_token = model.api.llama_vocab_bos(model.vocabulary)
     versions = model.versions()
@@ -238,7 +255,9 @@ def perplexity(chosen):
         "begin_token": begin_token,
         "context": chosen.context,
         "stride": stride,
-        "texts": [score_text(model, t, begin_token, chosen.context, stride) for t in chosen.text],
+        "texts": [
+            score_text(model, t, begin_token, chosen.context, stride, given) for t in chosen.text
+        ],
     }
     print(logprobs.title("llama.cpp", made) + "\n" + logprobs.table(made))
     if chosen.logprobs:
@@ -267,6 +286,7 @@ def parse():
     one.add_argument("--text", action="append", required=True, metavar="FILE")
     one.add_argument("--context", type=int, default=2048, help="tokens of a window (2048)")
     one.add_argument("--stride", type=int, help="tokens from window to window (no overlap)")
+    one.add_argument("--tokens", metavar="FILE", help="scores the tokens of this file")
     one.add_argument("--logprobs", metavar="FILE", help="also writes each token's")
     one.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
