@@ -250,7 +250,7 @@ inline flag_group later_flags(const flag_maker& make) {
 }  // namespace detail
 
 inline constexpr std::string_view serve_help_head =
-    R"(g4-serve: serves a Gemma 4 model over the OpenAI API.
+    R"(g4-serve: serves a Gemma 4 or Gemma 3 model over the OpenAI API.
 
 usage: g4-serve MODEL_DIR [flags]
 

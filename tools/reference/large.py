@@ -135,9 +135,14 @@ def asked(config, model, device):
     raise SystemExit("large: expected a prompt without media in its continuation")
 
 
-def record(folder, device, text=None):
+def config_of(folder):
+    """The config of a folder without its quantiser, and the keys of that one."""
     config = AutoConfig.from_pretrained(folder)
-    quantiser = config.__dict__.pop("quantization_config", None) or {}
+    return config, config.__dict__.pop("quantization_config", None) or {}
+
+
+def record(folder, device, text=None):
+    config, quantiser = config_of(folder)
     exact = load(folder, config, quantiser, device)
     if text:
         tokens = tokens_of(folder, text)

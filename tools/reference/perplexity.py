@@ -2,8 +2,8 @@
 
     python -m tools.reference.perplexity MODEL_DIR --text FILE [--text FILE]... [flags]
 
-Needs the reference (tools/reference/install). Runs on the CPU, in f32 and in bf16; int4 folders are
-unpacked first, as tools/reference/model.py does. `--against FILE` takes what `g4-bench perplexity
+Needs the reference (tools/reference/install), or torch and transformers of a machine with a GPU.
+Runs in f32 and in bf16; int4 weights are unpacked first. `--against FILE` takes what `g4-bench perplexity
 --logprobs FILE` wrote, checks that both saw the same tokens in the same windows, and prints how far
 its log-probabilities, and those of bf16, lie from f32.
 """
@@ -19,10 +19,10 @@ import torch
 import transformers
 
 from tools import logprobs
-from tools.reference.model import load
+from tools.reference.large import config_of, load, rounded
 
 ROWS = 256  # of a window whose log-probabilities are taken at a time: f32 over the vocabulary
-DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = ("f32", "bf16")
 
 
 def tokenizer_of(folder):
@@ -34,8 +34,9 @@ def tokenizer_of(folder):
 
 def score_window(model, ids, scored):
     """ln p of ids[scored:], each given what stands before it."""
-    logits = model(torch.tensor([ids[:-1]]), use_cache=False).logits[0, scored - 1 :]
-    targets = torch.tensor(ids[scored:])
+    before = torch.tensor([ids[:-1]], device=model.device)
+    logits = model(before, use_cache=False).logits[0, scored - 1 :]
+    targets = torch.tensor(ids[scored:], device=model.device)
     out = []
     for begin in range(0, len(targets), ROWS):
         rows = logits[begin : begin + ROWS].float().log_softmax(-1)
@@ -58,11 +59,20 @@ def score_text(model, name, words, begin_token, context, stride):
     return logprobs.scored_text(name, content, tokens, windows, out, seconds)
 
 
-def score(folder, dtype, chosen):
+def models(folder, chosen):
+    """(dtype, model) in the order in which they are asked for; f32 first, as bf16 is made of it."""
+    device = torch.device(chosen.device)
+    config, quantiser = config_of(folder)
+    exact = load(folder, config, quantiser, device)
+    for dtype in DTYPES:
+        if dtype in chosen.dtype.split(","):
+            yield dtype, exact if dtype == "f32" else rounded(exact, config, device)
+
+
+def score(model, folder, dtype, chosen):
     words = tokenizer_of(folder)
     begin_token = words.token_to_id("<bos>")
     with torch.no_grad():
-        model = load(folder, DTYPES[dtype])
         limit = model.config.get_text_config().max_position_embeddings
         context = chosen.context or min(2048, limit)
         if context > limit:
@@ -72,7 +82,7 @@ def score(folder, dtype, chosen):
     return {
         "model": folder,
         "machine": f"transformers {transformers.__version__}, torch {torch.__version__}, {dtype}, "
-        f"{torch.get_num_threads()} threads",
+        + (f"{torch.get_num_threads()} threads" if chosen.device == "cpu" else chosen.device),
         "date": datetime.date.today().isoformat(),
         "begin_token": begin_token,
         "context": context,
@@ -93,6 +103,7 @@ def parse():
     parser.add_argument("--against", action="append", default=[], metavar="FILE")
     parser.add_argument("--logprobs", metavar="PREFIX", help="also writes PREFIX-f32.json, …")
     parser.add_argument("--threads", type=int, help="of torch")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     chosen = parser.parse_args()
     wrong = [d for d in chosen.dtype.split(",") if d not in DTYPES]
     if wrong:
@@ -106,8 +117,9 @@ def main():
         torch.set_num_threads(chosen.threads)
     scored = {name: logprobs.read(name) for name in chosen.against}
     first = None
-    for dtype in chosen.dtype.split(","):
-        made = score(chosen.model, dtype, chosen)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    for dtype, model in models(chosen.model, chosen):
+        made = score(model, chosen.model, dtype, chosen)
         if chosen.logprobs:
             logprobs.write(f"{chosen.logprobs}-{dtype}.json", made)
         print(logprobs.title(f"transformers in {dtype}", made) + "\n" + logprobs.table(made))
