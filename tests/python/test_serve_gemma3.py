@@ -1,15 +1,13 @@
 """g4-serve with Gemma 3: a random model in CI, and the real 270M where scripts/get has put it."""
 import contextlib
 import os
-import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
+from real_server import PROGRAM, g4_serve
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -17,29 +15,14 @@ sys.path.insert(0, str(ROOT))
 from tools.checkpoint.__main__ import main as make_checkpoint  # noqa: E402
 from tools.get import folder  # noqa: E402
 
-PROGRAM = Path(os.environ["G4_BINARY_DIR"]) / "bin" / "g4-serve"
 REAL = Path(os.environ.get("G4_GEMMA3_270M") or folder.default("gemma3-270m"))
 
 
 @contextlib.contextmanager
-def g4_serve(model, tmp_path, *flags):
-    """The server on a free port; yields a client of it."""
-    log = tmp_path / "g4-serve.log"
-    with log.open("w") as to:
-        process = subprocess.Popen([PROGRAM, model, "--device", "cpu", "--port", "0", *flags], stderr=to)
-    try:
-        until = time.monotonic() + 120
-        while not (ready := re.search(r"ready after \d+ ms on (http://\S+)", log.read_text())):
-            assert process.poll() is None and time.monotonic() < until, log.read_text()
-            time.sleep(0.02)
-        with httpx.Client(base_url=ready[1].replace("0.0.0.0", "127.0.0.1"), timeout=120) as client:
+def client_of(model, tmp_path, *flags):
+    with g4_serve(model, tmp_path, "--device", "cpu", "--port", "0", *flags) as (url, _):
+        with httpx.Client(base_url=url, timeout=120) as client:
             yield client
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +37,7 @@ def complete(client, prompt, **more):
 
 
 def test_a_text_goes_on_and_is_the_same_alone_and_in_a_batch(random_model, tmp_path):
-    with g4_serve(random_model, tmp_path, "--max-model-len", "512") as client:
+    with client_of(random_model, tmp_path, "--max-model-len", "512") as client:
         prompts = ["abc" * n for n in (1, 7, 60)]  # the last is longer than the window of 32
         alone = [complete(client, p, ignore_eos=True).json()["choices"][0]["text"] for p in prompts]
         together = complete(client, prompts, ignore_eos=True).json()
@@ -63,7 +46,7 @@ def test_a_text_goes_on_and_is_the_same_alone_and_in_a_batch(random_model, tmp_p
 
 
 def test_a_conversation_is_refused_in_words_that_point_to_completions(random_model, tmp_path):
-    with g4_serve(random_model, tmp_path) as client:
+    with client_of(random_model, tmp_path) as client:
         asked = {"messages": [{"role": "user", "content": "hi"}]}
         answer = client.post("/v1/chat/completions", json=asked)
         assert answer.status_code == 400
@@ -83,7 +66,7 @@ def test_a_template_that_is_asked_for_is_refused_at_start(random_model):
 @pytest.mark.skipif(not (REAL / "model.safetensors").is_file(), reason=f"SKIPPED: no real model in {REAL}: "
                     "scripts/get gemma3-270m fetches it, or G4_GEMMA3_270M names its folder")
 def test_the_real_model_says_where_water_boils(tmp_path):
-    with g4_serve(REAL, tmp_path, "--max-model-len", "2048") as client:
+    with client_of(REAL, tmp_path, "--max-model-len", "2048") as client:
         assert complete(client, "Water boils at a temperature of").json()["choices"][0]["text"].startswith(
             " 100 degrees Celsius.")
         assert complete(client, "Monday, Tuesday, Wednesday,").json()["choices"][0]["text"].startswith(" Thursday, Friday")

@@ -1,19 +1,16 @@
 """g4-serve with the bundled model, driven by the published client: real answers, thoughts, rendering, shutdown."""
-import contextlib
 import os
 import re
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
 import jinja2
 import openai
 import pytest
+from real_server import PROGRAM, g4_serve
 from tokenizers import Tokenizer
 
-PROGRAM = Path(os.environ["G4_BINARY_DIR"]) / "bin" / "g4-serve"
 NANO = Path(os.environ["G4_SOURCE_DIR"]) / "models/gemma4/nano/autoround"
 
 # the flags of a published model card, but for the lengths, which nano does not reach
@@ -23,29 +20,9 @@ CARD = ["--served-model-name", "Gemma-4-E4B-it", "--quantization", "autoround", 
         "--default-chat-template-kwargs", '{"enable_thinking": false}', "--mm-processor-kwargs", '{"max_soft_tokens": 560}']
 
 
-@contextlib.contextmanager
-def g4_serve(tmp_path, *flags):
-    """The server on a free port; yields its URL and, when it has ended, checks that it ended with 0."""
-    log = tmp_path / "g4-serve.log"
-    with log.open("w") as to:
-        process = subprocess.Popen([PROGRAM, NANO, *flags], stderr=to)
-    try:
-        until = time.monotonic() + 60
-        while not (ready := re.search(r"ready after \d+ ms on (http://\S+)", log.read_text())):
-            assert process.poll() is None and time.monotonic() < until, log.read_text()
-            time.sleep(0.01)
-        yield ready[1].replace("0.0.0.0", "127.0.0.1"), log
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with g4_serve(tmp_path_factory.mktemp("serve"), *CARD) as started:
+    with g4_serve(NANO, tmp_path_factory.mktemp("serve"), *CARD) as started:
         yield started
 
 
