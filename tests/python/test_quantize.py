@@ -86,7 +86,7 @@ def tensors_that_pack(tensors, group):
     return sorted(
         name.removesuffix(".weight")
         for name, values in tensors.items()
-        if "language_model" in name and pattern.search(name) and int4.divisible(values.shape, group)
+        if "tower" not in name and pattern.search(name) and int4.divisible(values.shape, group)
     )
 
 
@@ -244,9 +244,10 @@ def test_a_killed_run_leaves_no_folder_and_the_next_one_works(plain, tmp_path):
         )
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:  # it was faster
+        process.wait()
+        if out.exists():  # it was faster, or had but to end: then the folder is whole
+            subprocess.run([PROGRAMS / "g4-compile", out, "--tensors"], check=True, capture_output=True)
             shutil.rmtree(out)
-        assert not out.exists()
     quantize(big, "-o", out, "--group", "32")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("out")] == ["out"]
 

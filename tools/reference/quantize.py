@@ -43,6 +43,7 @@ CASES = (
     Case("odd-d-f32-auto-round-32", "--preset odd-d --seed 5 --form f32", "auto-round", 32),
     Case("odd-f-gptq-32", "--preset odd-f --seed 7 --shards 2", "gptq", 32),
     Case("odd-c-gptq-128", "--preset odd-c --seed 4", "gptq", 128),
+    Case("gemma3-b-auto-round-32", "--preset gemma3-b --seed 10", "auto-round", 32),
 )
 
 
