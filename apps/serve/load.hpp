@@ -63,6 +63,20 @@ inline serve::served_model read_texts(const serve_options& options, const logger
     return out;
 }
 
+/// Special tokens may lie beyond what the model was given rows for, as Gemma 3's mark of a picture
+/// does in models that see none: a prompt that spells one is refused then, like any wrong id.
+/// Errors: input_error for any other entry there.
+inline void check_vocabulary(const tokenizer& words, std::int32_t vocabulary,
+                             const std::string& file, const logger& log) {
+    for (std::int32_t id = vocabulary; id < words.size(); ++id) {
+        if (!words.is_special(id))
+            throw input_error{file, ": expected ids below ", vocabulary,
+                              ", the model's vocabulary, got ", id};
+        log.info("tokenizer: ", words.token_bytes(id), " has the id ", id,
+                 ", which the model does not know: prompts with it are refused");
+    }
+}
+
 /// Loads a folder. Errors: input_error for what is wrong with it.
 inline loaded_model load_model(const serve_options& options, const logger& log) {
     const std::filesystem::path folder = options.model;
@@ -74,9 +88,7 @@ inline loaded_model load_model(const serve_options& options, const logger& log) 
     const run_options run = to_run(options);
     loaded_model out{start_model(folder, run, log), std::move(served), {}};
     const std::int32_t vocabulary = out.model.runs->reserved().vocabulary;
-    if (out.served.words->size() > vocabulary)
-        throw input_error{(folder / "tokenizer.json").string(), ": expected at most ", vocabulary,
-                          " entries, the model's vocabulary, got ", out.served.words->size()};
+    check_vocabulary(*out.served.words, vocabulary, (folder / "tokenizer.json").string(), log);
     out.served.bounds.vocabulary = vocabulary;
     out.served.bounds.max_model_len = out.model.max_model_len;
     out.served.end_tokens = read_end_tokens(folder, vocabulary);

@@ -1,6 +1,8 @@
 """g4-serve with Gemma 3: a random model in CI, and the real 270M where scripts/get has put it."""
 import contextlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +63,31 @@ def test_a_template_that_is_asked_for_is_refused_at_start(random_model):
                            capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert "no chat template of gemma3_text is known" in ended.stderr.splitlines()[-1]
+
+
+def with_one_token_more(model, to, special):
+    """The published tokenizer has a mark of pictures behind the vocabulary of models that see none."""
+    shutil.copytree(model, to)
+    words = json.loads((to / "tokenizer.json").read_text())
+    words["added_tokens"].append({
+        "id": 640, "content": "<image_soft_token>", "single_word": False, "lstrip": False, "rstrip": False,
+        "normalized": False, "special": special})
+    (to / "tokenizer.json").write_text(json.dumps(words))
+    return to
+
+
+def test_a_special_token_behind_the_vocabulary_is_refused_in_prompts_alone(random_model, tmp_path):
+    with client_of(with_one_token_more(random_model, tmp_path / "model", True), tmp_path) as client:
+        wrong = complete(client, "abc<image_soft_token>")
+        assert wrong.status_code == 400 and "0 to 639, got 640" in wrong.json()["error"]["message"]
+        assert complete(client, "abc").status_code == 200
+
+
+def test_an_ordinary_token_behind_the_vocabulary_is_refused_at_start(random_model, tmp_path):
+    model = with_one_token_more(random_model, tmp_path / "model", False)
+    ended = subprocess.run([PROGRAM, model, "--device", "cpu", "--port", "0"], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "tokenizer.json: expected ids below 640, the model's vocabulary, got 640" in ended.stderr
 
 
 @pytest.mark.skipif(not (REAL / "model.safetensors").is_file(), reason=f"SKIPPED: no real model in {REAL}: "
