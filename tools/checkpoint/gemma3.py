@@ -81,6 +81,21 @@ PRESETS = {
         max_positions=32768,
         published=True,
     ),
+    # The text part of 4B, as a model of its own.
+    "gemma3-4b": Sizes(
+        vocab=262208,
+        hidden=2560,
+        inner=10240,
+        layers="SSSSSF" * 5 + "SSSS",
+        heads=8,
+        kv_heads=4,
+        head_dim=256,
+        window=1024,
+        scalar=256,
+        factor=8.0,
+        max_positions=131072,
+        published=True,
+    ),
 }
 
 
