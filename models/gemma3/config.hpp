@@ -1,15 +1,13 @@
 // The text config of Gemma 3 by the names of its published keys, and the published sizes.
 // Source: Gemma3TextConfig in transformers 5.17, models/gemma3/configuration_gemma3.py.
 #pragma once
-#include "g4/g4.hpp"
+#include "models/gemma/layer_kind.hpp"
 
 namespace g4::gemma3 {
 
-enum class layer_kind : std::uint8_t { sliding, full };
-constexpr std::array<std::string_view, 2> spellings(layer_kind) {
-    return {"sliding_attention", "full_attention"};
-}
-using layer_kinds = list<layer_kind, 128>;
+using gemma::layer_kind;
+using gemma::layer_kinds;
+using gemma::layer_pattern;
 
 /// rope_type "linear": positions of global layers are divided by `factor`.
 struct rope_scaling_config {
@@ -26,14 +24,6 @@ struct text_config {
         (float, rope_theta), (float, rope_local_base_freq),
         (std::optional<rope_scaling_config>, rope_scaling), (float, rms_norm_eps));
 };
-
-/// `period - 1` sliding layers, then a full one, `count` in all.
-constexpr layer_kinds layer_pattern(int period, int count) {
-    layer_kinds out;
-    for (int i = 1; i <= count; ++i)
-        out.push_back(i % period == 0 ? layer_kind::full : layer_kind::sliding);
-    return out;
-}
 
 inline constexpr text_config published_270m{
     .vocab_size = 262144, .hidden_size = 640, .intermediate_size = 2048, .num_hidden_layers = 18,

@@ -96,9 +96,8 @@ struct text_model {
     }
 
     static constexpr finding check(const text_config& c) {
-        if (const long count = static_cast<long>(c.layer_types.count);
-            count != c.num_hidden_layers)
-            return {"config: layer_types", text{} + c.num_hidden_layers + " entries", count};
+        if (const finding found = gemma::check_layer_count(c.layer_types, c.num_hidden_layers);
+            !found.ok()) return found;
         if (c.sliding_window < 1)
             return {"config: sliding_window", "at least 1", c.sliding_window};
         return {};

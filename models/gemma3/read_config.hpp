@@ -1,7 +1,7 @@
 // config.json of Gemma 3 in all spellings that are about, brought into text_config.
 // Source: Gemma3TextConfig in transformers 5.17, its defaults and convert_rope_params_to_dict().
 #pragma once
-#include "g4/core/config_json.hpp"
+#include "models/gemma/text_part.hpp"
 #include "models/gemma3/config.hpp"
 
 namespace g4::gemma3 {
@@ -57,29 +57,19 @@ inline void respell_rope(boost::json::object& text, const std::string& where) {
 /// layer_types of files that give only a pattern: every sixth layer is full by default.
 inline boost::json::array layer_types_of(const boost::json::object& text,
                                          const std::string& where) {
-    int layers = 0, period = 6;
-    if (const auto* count = text.if_contains("num_hidden_layers"))
-        read_config(*count, layers, where + ": num_hidden_layers");
+    int period = 6;
     if (const auto* given = text.if_contains("sliding_window_pattern"))
         read_config(*given, period, where + ": sliding_window_pattern");
     if (period < 1)
         throw input_error{where, ": sliding_window_pattern: expected at least 1, got ", period};
-    boost::json::array out;
-    for (const layer_kind kind : layer_pattern(period, std::min(layers, 128)))
-        out.emplace_back(spellings(kind)[static_cast<std::size_t>(kind)]);
-    return out;
+    return gemma::default_layer_types(text, period, where);
 }
 
 /// The text config of a parsed config.json, of text models and whole ones alike.
 ///   where  the file, for messages
 /// Errors: input_error "where: text_config: key: expected …, got …".
 inline text_config read_text_config(const boost::json::value& file, std::string where) {
-    if (!file.is_object()) throw input_error{where, ": expected an object, got ", brief(file)};
-    const boost::json::value* found = file.get_object().if_contains("text_config");
-    if (found != nullptr) where += ": text_config";
-    const boost::json::value& given = found != nullptr ? *found : file;
-    if (!given.is_object()) throw input_error{where, ": expected an object, got ", brief(given)};
-    boost::json::object text = given.get_object();
+    boost::json::object text = gemma::text_part(file, where);
     refuse_unknown_forms(text, where);
     respell_rope(text, where);
     const boost::json::object defaults{

@@ -1,15 +1,13 @@
 // The text config of Gemma 4 by the names of its keys, and the published sizes.
 // Source: Gemma4TextConfig in transformers 5.17, models/gemma4/configuration_gemma4.py.
 #pragma once
-#include "g4/g4.hpp"
+#include "models/gemma/layer_kind.hpp"
 
 namespace g4::gemma4 {
 
-enum class layer_kind : std::uint8_t { sliding, full };
-constexpr std::array<std::string_view, 2> spellings(layer_kind) {
-    return {"sliding_attention", "full_attention"};
-}
-using layer_kinds = list<layer_kind, 128>;
+using gemma::layer_kind;
+using gemma::layer_kinds;
+using gemma::layer_pattern;
 
 struct rope_config {
     BOOST_HANA_DEFINE_STRUCT(rope_config,
@@ -34,14 +32,6 @@ struct text_config {
         (int, sliding_window), (rope_by_kind, rope_parameters),
         (float, rms_norm_eps), (float, final_logit_softcapping), (layer_kinds, layer_types));
 };
-
-/// `period - 1` sliding layers, then a full one, `count` in all.
-constexpr layer_kinds layer_pattern(int period, int count) {
-    layer_kinds out;
-    for (int i = 1; i <= count; ++i)
-        out.push_back(i % period == 0 ? layer_kind::full : layer_kind::sliding);
-    return out;
-}
 
 inline constexpr rope_by_kind published_rope{{1e4f, {}}, {1e6f, 0.25f}};
 inline constexpr text_config e4b{

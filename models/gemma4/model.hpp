@@ -60,9 +60,8 @@ struct text_model {
     }
 
     static constexpr finding check(const text_config& c) {
-        if (const long count = static_cast<long>(c.layer_types.count);
-            count != c.num_hidden_layers)
-            return {"config: layer_types", text{} + c.num_hidden_layers + " entries", count};
+        if (const finding found = gemma::check_layer_count(c.layer_types, c.num_hidden_layers);
+            !found.ok()) return found;
         if (c.num_kv_shared_layers < 0 || c.num_kv_shared_layers >= c.num_hidden_layers)
             return {"config: num_kv_shared_layers", text{"0 to "} + (c.num_hidden_layers - 1),
                     c.num_kv_shared_layers};

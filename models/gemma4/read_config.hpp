@@ -1,7 +1,7 @@
 // config.json of a Gemma 4 checkpoint, in any of its published forms, as one text_config.
 // Source: Gemma4TextConfig in transformers 5.17, models/gemma4/configuration_gemma4.py.
 #pragma once
-#include "g4/core/config_json.hpp"
+#include "models/gemma/text_part.hpp"
 #include "models/gemma4/config.hpp"
 
 namespace g4::gemma4 {
@@ -65,11 +65,7 @@ inline boost::json::array layer_types_of(const boost::json::object& text,
             throw input_error{where, ": layer_types: expected a list, got ", brief(*given)};
         out = given->get_array();
     } else {
-        int layers = 0;
-        if (const auto* count = text.if_contains("num_hidden_layers"))
-            read_config(*count, layers, where + ": num_hidden_layers");
-        for (const layer_kind kind : layer_pattern(6, std::min(layers, 128)))
-            out.emplace_back(spellings(kind)[static_cast<std::size_t>(kind)]);
+        out = gemma::default_layer_types(text, 6, where);
     }
     if (!out.empty()) out.back() = "full_attention";
     return out;
@@ -136,12 +132,7 @@ inline void read_sizes_by_kind(const boost::json::object& text, text_config& c,
 ///   where  the file, for messages
 /// Errors: input_error "where: text_config: key: expected …, got …".
 inline text_config read_text_config(const boost::json::value& file, std::string where) {
-    if (!file.is_object()) throw input_error{where, ": expected an object, got ", brief(file)};
-    const boost::json::value* found = file.get_object().if_contains("text_config");
-    if (found != nullptr) where += ": text_config";
-    const boost::json::value& given = found != nullptr ? *found : file;
-    if (!given.is_object()) throw input_error{where, ": expected an object, got ", brief(given)};
-    boost::json::object text = given.get_object();
+    boost::json::object text = gemma::text_part(file, where);
     refuse_unknown_forms(text, where);
     text["layer_types"] = layer_types_of(text, where);
     if (!text.contains("rope_parameters") || text["rope_parameters"].is_null())

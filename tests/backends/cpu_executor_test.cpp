@@ -118,7 +118,7 @@ struct subject {
                         .result.axes[1]]);
     }
 };
-subject gemma(bool int4) { return {bind_program<gemma4::text_model>(small_gemma()), int4}; }
+subject gemma_style(bool int4) { return {bind_program<gemma4::text_model>(small_gemma()), int4}; }
 subject llama_style(bool int4) { return {bind_program<llama::model>(small_llama()), int4}; }
 
 std::vector<std::int32_t> random_tokens(std::size_t count, std::size_t vocabulary) {
@@ -185,7 +185,7 @@ TEST_CASE("cpu executor: two models agree with the reference, plain and int4 and
     // Logits of about one; each layer rounds its residual to bf16 three times, 2^-9 on average a
     // third of that, over six layers: about 0.01.
     for (const bool int4 : {false, true})
-        for (const subject& s : {gemma(int4), llama_style(int4)}) {
+        for (const subject& s : {gemma_style(int4), llama_style(int4)}) {
             const std::vector<std::int32_t> prompt = random_tokens(90, s.vocabulary());
             const auto runs = s.start(s.options(100, 2));
             CHECK(mean_error(run(*runs, prompt, 90, 1, 90), reference_logprobs(s, prompt)) < 0.012);
@@ -193,7 +193,7 @@ TEST_CASE("cpu executor: two models agree with the reference, plain and int4 and
 }
 
 TEST_CASE("cpu executor: chunks, batches and instruction sets do not change a row's bits") {
-    for (const subject& s : {gemma(true), llama_style(true)}) {
+    for (const subject& s : {gemma_style(true), llama_style(true)}) {
         const std::vector<std::int32_t> prompt = random_tokens(70, s.vocabulary());
         cpu::cpu_options options = s.options(300, 4);
         const auto runs = s.start(options);
@@ -207,7 +207,7 @@ TEST_CASE("cpu executor: chunks, batches and instruction sets do not change a ro
 }
 
 TEST_CASE("cpu executor: rows that nobody wants are skipped, and the wanted ones keep their bits") {
-    for (const subject& s : {gemma(true), llama_style(false)}) {
+    for (const subject& s : {gemma_style(true), llama_style(false)}) {
         const std::vector<std::int32_t> prompt = random_tokens(64, s.vocabulary());
         const auto runs = s.start(s.options(200, 3));
         const auto all = run(*runs, prompt, 16, 1, 16);
@@ -220,7 +220,7 @@ TEST_CASE("cpu executor: rows that nobody wants are skipped, and the wanted ones
 }
 
 TEST_CASE("cpu executor: a step longer than one run of a stage gives the same bits") {
-    const subject s = gemma(true);
+    const subject s = gemma_style(true);
     const std::vector<std::int32_t> prompt = random_tokens(900, s.vocabulary());
     const auto runs = s.start(s.options(900, 1));
     CHECK(run(*runs, prompt, 900, 1, 3) == [&] {
@@ -231,7 +231,7 @@ TEST_CASE("cpu executor: a step longer than one run of a stage gives the same bi
 }
 
 TEST_CASE("cpu executor: every instruction set of this machine agrees with the reference") {
-    const subject s = gemma(true);
+    const subject s = gemma_style(true);
     const std::vector<std::int32_t> prompt = random_tokens(40, s.vocabulary());
     const auto exact = reference_logprobs(s, prompt);
     for (const cpu::isa most : {cpu::isa::portable, cpu::isa::avx2, cpu::isa::avx512}) {
@@ -277,7 +277,7 @@ TEST_CASE("cpu executor: a token that the last step samples may be named before 
 }
 
 TEST_CASE("cpu executor: what it cannot do is refused in words, and a failure is remembered") {
-    const subject s = gemma(false);
+    const subject s = gemma_style(false);
     cpu::cpu_options options = s.options(8, 1);
     options.pages.pop_back();
     CHECK_THROWS_WITH_AS(s.start(options),

@@ -100,6 +100,11 @@ def _document(words):
         {"id": words.ids[token], "content": token, **flags}
         for token in sorted(special, key=words.ids.get)
     ]
+    return document(words.ids, words.merges, added)
+
+
+def document(vocab, merges, added, post_processor=None):
+    """The content of a tokenizer.json in the form of Gemma's."""
     spaces = {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
     return {
         "version": "1.0",
@@ -113,7 +118,7 @@ def _document(words):
             "behavior": "MergedWithPrevious",
             "invert": False,
         },
-        "post_processor": None,
+        "post_processor": post_processor,
         "decoder": {
             "type": "Sequence",
             "decoders": [spaces, {"type": "ByteFallback"}, {"type": "Fuse"}],
@@ -127,7 +132,7 @@ def _document(words):
             "fuse_unk": True,
             "byte_fallback": True,
             "ignore_merges": False,
-            "vocab": words.ids,
-            "merges": words.merges,
+            "vocab": vocab,
+            "merges": merges,
         },
     }

@@ -7,8 +7,10 @@ entries, in the order of the scores); llama.cpp's gguf-py/gguf/constants.py (Tok
 import json
 import re
 
+from tools.checkpoint import tokenizer
+from tools.checkpoint.tokenizer import SPACE
+
 NORMAL, CONTROL, USER_DEFINED, BYTE = 1, 3, 4, 6
-SPACE = "\u2581"
 UNUSED = re.compile(r"<unused\d+>")
 
 
@@ -66,47 +68,18 @@ def document(pieces, scores, kinds, bos):
     first = {"SpecialToken": {"id": texts[bos], "type_id": 0}}
     second = {"SpecialToken": {"id": texts[bos], "type_id": 1}}
     a, b = ({"Sequence": {"id": name, "type_id": n}} for n, name in enumerate("AB"))
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": added(texts, kinds),
-        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
-        "pre_tokenizer": {
-            "type": "Split",
-            "pattern": {"String": " "},
-            "behavior": "MergedWithPrevious",
-            "invert": False,
-        },
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [first, a],
-            "pair": [first, a, second, b],
-            "special_tokens": {
-                texts[bos]: {"id": texts[bos], "ids": [bos], "tokens": [texts[bos]]},
-            },
-        },
-        "decoder": {
-            "type": "Sequence",
-            "decoders": [
-                {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
-                {"type": "ByteFallback"},
-                {"type": "Fuse"},
-            ],
-        },
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": "<unk>",
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": True,
-            "byte_fallback": True,
-            "ignore_merges": False,
-            "vocab": {text: number for number, text in enumerate(texts)},
-            "merges": merges(texts, scores, kinds),
+    post_processor = {
+        "type": "TemplateProcessing",
+        "single": [first, a],
+        "pair": [first, a, second, b],
+        "special_tokens": {
+            texts[bos]: {"id": texts[bos], "ids": [bos], "tokens": [texts[bos]]},
         },
     }
+    vocab = {text: number for number, text in enumerate(texts)}
+    return tokenizer.document(
+        vocab, merges(texts, scores, kinds), added(texts, kinds), post_processor
+    )
 
 
 def write(path, content):
