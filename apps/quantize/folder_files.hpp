@@ -1,5 +1,4 @@
 // The files of the new folder that hold no weights: configs, index, and what is carried over.
-// over.
 #pragma once
 #include "apps/quantize/plan.hpp"
 #include "g4/core/file.hpp"
@@ -80,10 +79,6 @@ inline std::string block_of(std::string_view module) {
     constexpr std::string_view layers = "layers.";
     return std::string{module.substr(0, module.find(layers) + layers.size() - 1)};
 }
-
-}  // namespace detail
-
-namespace detail {
 
 inline std::set<std::string> blocks_of(const quantize_plan& plan) {
     std::set<std::string> out;

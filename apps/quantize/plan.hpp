@@ -123,10 +123,6 @@ inline void cut_into_files(quantize_plan& plan, std::vector<planned_tensor> tens
                        : concat("model-", digits(i + 1), "-of-", digits(count), ".safetensors");
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// Which tensors of the file are linears of layers, by canonical name.
 ///
 /// A file may hold more of them than the model reads: keys and values of layers that share a cache.

@@ -100,6 +100,9 @@ struct text_model {
             !found.ok()) return found;
         if (c.sliding_window < 1)
             return {"config: sliding_window", "at least 1", c.sliding_window};
+        if (!(c.query_pre_attn_scalar > 0))
+            return {"config: query_pre_attn_scalar", "above 0",
+                    static_cast<long>(c.query_pre_attn_scalar)};
         return {};
     }
 };

@@ -98,6 +98,14 @@ TEST_CASE("gemma3 config: sizes that do not fit are found when they are read") {
     CHECK_THROWS_WITH_AS(throw_unless_fit<gemma3::text_model>(c),
                          "layer 0: attend: expected q_heads a multiple of kv_heads 4, got 6",
                          input_error);
+    c = gemma3::published_4b;
+    c.rope_scaling->factor = 0;
+    CHECK_THROWS_WITH_AS(throw_unless_fit<gemma3::text_model>(c),
+                         "layer 5: rope: expected factor above 0, got 0", input_error);
+    c = gemma3::published_4b;
+    c.query_pre_attn_scalar = -1;
+    CHECK_THROWS_WITH_AS(throw_unless_fit<gemma3::text_model>(c),
+                         "config: query_pre_attn_scalar: expected above 0, got -1", input_error);
 }
 TEST_CASE("gemma3 config: 270M has 236 tensors and 268,098,176 parameters") {
     const auto tensors =

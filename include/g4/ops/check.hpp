@@ -24,6 +24,8 @@ constexpr finding check_node(const graph& g, const node& n, const bound_values& 
     }
     if (n.kind == op::rope && size(n.result.axes[2]) % 2 != 0)
         return {where, text{} + name(n.result.axes[2]) + " even", size(n.result.axes[2])};
+    if (n.kind == op::rope && !(number_of(n.attributes[2], values) > 0))
+        return {where, "factor above 0", static_cast<long>(number_of(n.attributes[2], values))};
     if (n.kind == op::attend) {
         const name_id q = n.result.axes[1], kv = g.nodes[n.in[1]].result.axes[0];
         const text expected = text{} + name(q) + " a multiple of " + name(kv) + " " + size(kv);

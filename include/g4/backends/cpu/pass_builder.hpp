@@ -210,11 +210,14 @@ class pass_builder {
         return out;
     }
     void add_numbers(const node& self, row_op& out) const {
-        const bound_vector vector = context_.planned.program().vector_of(call_, self);
+        const bound_program& program = context_.planned.program();
         out.number = static_cast<float>(number_of(self.attributes[0], values_));
-        if (self.kind == op::embed) out.table = &context_.weights.find(vector.tensor);
-        if (self.kind == op::scale) out.number = context_.weights.vector(vector).at(0);
-        if (self.kind == op::rms_norm && !vector.tensor.empty()) {
+        if (self.kind == op::embed)
+            out.table = &context_.weights.find(program.tensor_name(call_, self));
+        if (self.kind == op::scale)
+            out.number = context_.weights.vector(program.vector_of(call_, self)).at(0);
+        if (self.kind == op::rms_norm && !self.weight.empty()) {
+            const bound_vector vector = program.vector_of(call_, self);
             auto [found, is_new] = context_.factors.try_emplace(vector);
             if (is_new) found->second = context_.weights.vector(vector);
             out.factors = found->second.data();
